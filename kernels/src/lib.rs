@@ -1,0 +1,2 @@
+//! Microkernels.
+#![no_std]

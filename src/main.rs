@@ -1,0 +1,2 @@
+//! The executable of one baked network.
+fn main() {}
