@@ -1,1 +1,13 @@
-//! The compiler.
+//! The compiler: a TensorFlow GraphDef in; a quantized GraphDef, or straight-line Rust with its weights, out.
+//!
+//! Both pipelines share the graph library of the first group of modules.
+pub mod attributes;
+pub mod error;
+pub mod facts;
+pub mod graph;
+pub mod graphdef;
+pub mod interpret;
+pub mod ops;
+pub mod tensor;
+pub mod verify;
+pub mod wire;

@@ -1,0 +1,120 @@
+//! The interpreter: runs a graph through its ops' `eval`. It is the arbiter of what a graph means.
+//!
+//! Nodes run in topological order, only those that the fetches need; a tensor is dropped after its last reader, so the
+//! memory in use is that of the live tensors.
+use crate::error::{Problems, Reason};
+use crate::facts::constant_inputs;
+use crate::graph::{Edge, Graph, NodeId};
+use crate::ops::{Inputs, Op, Products};
+use crate::tensor::{Tensor, name};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Computes `fetches` from `feeds`. Any edge may be fed, not only placeholders.
+pub fn run(
+    graph: &Graph,
+    feeds: &HashMap<Edge, Arc<Tensor>>,
+    fetches: &[Edge],
+    products: Products,
+) -> Result<Vec<Arc<Tensor>>, Problems> {
+    let mut plan = Run::new(graph, feeds, fetches, products)?;
+    for id in std::mem::take(&mut plan.order) {
+        plan.step(id)?;
+    }
+    fetches.iter().map(|&e| plan.value(e)).collect()
+}
+
+struct Run<'a> {
+    graph: &'a Graph,
+    products: Products,
+    order: Vec<NodeId>,
+    values: HashMap<Edge, Arc<Tensor>>,
+    /// Readers that have yet to run; an edge leaves `values` when none is left.
+    pending: HashMap<Edge, usize>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        graph: &'a Graph,
+        feeds: &HashMap<Edge, Arc<Tensor>>,
+        fetches: &[Edge],
+        products: Products,
+    ) -> Result<Self, Problems> {
+        let cycle = |id| Problems::at(&graph.node(id).name, "", Reason::new("this node depends on itself"));
+        let needed = needed(graph, feeds, fetches);
+        let order: Vec<_> = graph.order().map_err(cycle)?.into_iter().filter(|id| needed[id.0]).collect();
+        let mut pending = HashMap::new();
+        let reads = order.iter().flat_map(|&id| &graph.node(id).inputs).chain(fetches);
+        reads.for_each(|&e| *pending.entry(e).or_insert(0) += 1);
+        let values = feeds.iter().map(|(&e, t)| (e, Arc::clone(t))).collect();
+        let run = Self { graph, products, order, values, pending };
+        run.check_feeds(feeds)?;
+        Ok(run)
+    }
+    /// A fed placeholder must be of the declared type and fit the declared shape.
+    fn check_feeds(&self, feeds: &HashMap<Edge, Arc<Tensor>>) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        for (edge, fed) in feeds {
+            let node = self.graph.node(edge.node);
+            let Op::Placeholder(op) = &node.op else { continue };
+            let fits = |s: &Vec<i64>| {
+                s.len() == fed.shape.len() && s.iter().zip(&fed.shape).all(|(&d, &n)| d < 0 || d == n as i64)
+            };
+            if op.dtype != fed.dtype || !op.shape.as_ref().is_none_or(fits) {
+                let wanted = format!("{}{:?}", name(op.dtype), op.shape.clone().unwrap_or_default());
+                problems.add(
+                    &node.name,
+                    "Placeholder",
+                    Reason::new(format!("fed with {fed}")).supported(wanted),
+                );
+            }
+        }
+        problems.into_result(())
+    }
+    fn step(&mut self, id: NodeId) -> Result<(), Problems> {
+        let node = self.graph.node(id);
+        let x: Vec<_> = node.inputs.iter().map(|&e| self.value(e)).collect::<Result<_, _>>()?;
+        let tensors: Vec<&Tensor> = x.iter().map(Arc::as_ref).collect();
+        let constant = constant_inputs(self.graph, id);
+        let y = match &node.op {
+            Op::Const(c) => vec![Arc::clone(&c.value)],
+            op => {
+                let y = op.eval(Inputs { tensors: &tensors, constant: &constant, products: self.products });
+                let y = y.map_err(|reason| Problems::at(&node.name, op.name(), reason))?;
+                y.into_iter().map(Arc::new).collect()
+            }
+        };
+        for (port, tensor) in y.into_iter().enumerate() {
+            let edge = Edge { node: id, port };
+            if self.pending.contains_key(&edge) {
+                // An output that was fed keeps the fed value.
+                self.values.entry(edge).or_insert(tensor);
+            }
+        }
+        Ok(())
+    }
+    /// Takes one reader's share of an edge.
+    fn value(&mut self, edge: Edge) -> Result<Arc<Tensor>, Problems> {
+        let left = self.pending.get_mut(&edge).map(|n| {
+            *n -= 1;
+            *n
+        });
+        let value = if left == Some(0) { self.values.remove(&edge) } else { self.values.get(&edge).cloned() };
+        value.ok_or_else(|| {
+            let node = self.graph.node(edge.node);
+            Problems::at(&node.name, node.op.name(), Reason::new(format!("there is no output {}", edge.port)))
+        })
+    }
+}
+
+/// Marks the nodes that the fetches need, stopping at fed edges.
+fn needed(graph: &Graph, feeds: &HashMap<Edge, Arc<Tensor>>, fetches: &[Edge]) -> Vec<bool> {
+    let mut needed = vec![false; graph.nodes.len()];
+    let mut stack: Vec<Edge> = fetches.to_vec();
+    while let Some(edge) = stack.pop() {
+        if !feeds.contains_key(&edge) && !std::mem::replace(&mut needed[edge.node.0], true) {
+            stack.extend(&graph.node(edge.node).inputs);
+        }
+    }
+    needed
+}

@@ -1,0 +1,52 @@
+//! An op that Bakelite does not implement: carried along with its attributes, named when it is needed.
+use crate::attributes::{AttributeWriter, Attributes};
+use crate::error::Reason;
+use crate::ops::{Fact, Inputs, Operation};
+use crate::tensor::Tensor;
+use crate::wire::AttrValue;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// Any op outside the list. Training nodes and pre-processing that the outputs do not need are of this kind, so it
+/// becomes an error only when it is asked to mean something.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opaque {
+    name: String,
+    attributes: BTreeMap<String, AttrValue>,
+}
+
+impl Opaque {
+    fn unsupported(&self) -> Reason {
+        Reason::new(format!("the op {} is not supported", self.name)).help(
+            "cut the graph before it with --output (or behind it with --input), or remove it from the model",
+        )
+    }
+}
+
+impl Operation for Opaque {
+    fn parse(attributes: Attributes<'_>) -> Result<Self, Reason> {
+        Ok(Self { name: attributes.op().to_owned(), attributes: attributes.raw() })
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn write(&self, attributes: &mut AttributeWriter) {
+        attributes.0.clone_from(&self.attributes);
+    }
+    fn arity(&self) -> RangeInclusive<usize> {
+        0..=usize::MAX
+    }
+    /// Unknown, so any port may be named.
+    fn ports(&self) -> usize {
+        usize::MAX
+    }
+    fn infer(&self, _: &[Fact]) -> Result<Vec<Fact>, Reason> {
+        Err(self.unsupported())
+    }
+    fn eval(&self, _: Inputs<'_>) -> Result<Vec<Tensor>, Reason> {
+        Err(self.unsupported())
+    }
+    fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
+        0
+    }
+}
