@@ -1,0 +1,205 @@
+//! Convolution: u8 activations × i8 weights, any window, as an implicit GEMM over NHWC with a halo.
+//!
+//! ```text
+//! acc[oc] = Σ_{ky,kx,ic} (x[oy*sh + ky*dh - top, ox*sw + kx*dw - left, ic] - zero_point) * w[ky,kx,ic,oc]
+//! y[oc]   = epilogue(acc[oc], scale[oc], bias[oc], summand[oc])
+//! ```
+//!
+//! Weights come as HWIO and are packed once (`pack`). Input outside the image counts as the zero point: the fast
+//! form reads it from the halo, and its `-zero_point * Σ w` is the accumulator's start value. Cost:
+//! pixels * oc * kernel_h * kernel_w * ic MACs; the weights are read once per group of rows that fits registers.
+
+use crate::epilogue::Epilogue;
+use crate::igemm;
+use crate::isa::{Isa, Kernel};
+use crate::pack::{self, PerChannel, Runs, Weights};
+use crate::window::{self, Place, Walk, Window};
+use bytemuck::Zeroable;
+
+/// One convolution.
+///
+/// ```
+/// use bakelite_kernels::{Kernel, Place, Window, conv, epilogue::*};
+/// const PARAMS: conv::Params<Finish<NoSum, Linear, Requantize>> = conv::Params {
+///     x: Place::with_halo([1, 8, 8, 16], [1, 1, 1, 1]),
+///     y: Place::dense([1, 8, 8, 64]),
+///     window: Window { kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pad: [1, 1] },
+///     zero_point: 0,
+///     epilogue: Finish {
+///         sum: NoSum,
+///         activation: Linear,
+///         output: Requantize { inverse: 20.0, low: 0, high: 255, zero_point: 0 },
+///     },
+/// };
+/// const ROWS: usize = conv::tile_rows(PARAMS.y.pixels(), PARAMS.y.channels);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Params<E> {
+    /// The input, surrounded by a halo as wide as `window.pad` and the last windows ask.
+    pub x: Place,
+    /// The output.
+    pub y: Place,
+    /// The window over the input.
+    pub window: Window,
+    /// What the input holds for the real value 0.
+    pub zero_point: u8,
+    /// From accumulators to outputs.
+    pub epilogue: E,
+}
+
+impl<E> Params<E> {
+    /// Channels with the padding of the last panel.
+    #[inline(always)]
+    const fn lanes(&self) -> usize {
+        self.y.channels.next_multiple_of(16)
+    }
+
+    /// Multiply-accumulates, padding included.
+    pub const fn macs(&self) -> usize {
+        let [kernel_h, kernel_w] = self.window.kernel;
+        self.y.pixels() * self.y.channels * kernel_h * kernel_w * self.x.channels
+    }
+
+    /// Bytes of the packed image.
+    pub const fn packed_bytes(&self) -> usize {
+        pack::image_bytes(self.lanes(), Runs::new(&self.x, &self.window).total_k4())
+    }
+
+    /// Packs weights in HWIO order into `image`, which has `packed_bytes` and begins on a multiple of 64.
+    pub fn pack(&self, hwio: &[i8], per_channel: PerChannel<'_>, image: &mut [u8]) {
+        let runs = Runs::new(&self.x, &self.window);
+        let panels = per_channel.pack(self.lanes(), image);
+        let (ic, oc) = (self.x.channels, self.y.channels);
+        pack::pack_panels([oc, self.lanes()], runs.total_k4(), panels, |c, k| {
+            let (run, byte) = (k / (4 * runs.k4()), k % (4 * runs.k4()));
+            let (ky, kx) = (run / runs.count[1], run % runs.count[1] + byte / ic);
+            let tap = ky * self.window.kernel[1] + kx;
+            if byte < runs.bytes { hwio[(tap * ic + byte % ic) * oc + c] } else { 0 }
+        });
+    }
+
+    /// Sees a packed image.
+    #[inline(always)]
+    pub fn weights<'a>(&self, image: &'a [u8]) -> Weights<'a> {
+        Weights::new(image, self.lanes())
+    }
+}
+
+/// The accumulators' start values: `start[oc] = -zero_point * Σ w[.., oc]`. Weights are `[.., oc]`: HWIO, HWC or KN.
+pub fn start(w: &[i8], zero_point: u8, start: &mut [i32]) {
+    start.fill(0);
+    for w in w.chunks_exact(start.len()) {
+        for (start, &w) in start.iter_mut().zip(w) {
+            *start -= i32::from(zero_point) * i32::from(w);
+        }
+    }
+}
+
+/// Rows of a tile, MR, for an output: the widest that fits registers, but one that leaves little to compute twice.
+pub const fn tile_rows(pixels: usize, channels: usize) -> usize {
+    let choices: &[usize] = if channels > 32 { &[6, 5, 4, 3, 2] } else { &[12, 8, 6, 4, 2] };
+    let (mut best, mut least, mut i) = (1, pixels * (16 + 4), 0);
+    while i < choices.len() {
+        let rows = choices[i];
+        // A step costs `rows` dot products per vector and about one load, in sixteenths.
+        let cost = pixels.div_ceil(rows) * (rows * 16 + 4);
+        if rows <= pixels && cost < least {
+            (best, least) = (rows, cost);
+        }
+        i += 1;
+    }
+    best
+}
+
+/// The meaning of a convolution. Weights are HWIO; `summand` is the epilogue's, empty when there is none.
+pub fn reference<E: Epilogue>(
+    params: &Params<E>,
+    x: &[u8],
+    hwio: &[i8],
+    [scale, bias]: [&[f32]; 2],
+    summand: &[E::Summand],
+    y: &mut [E::Out],
+) {
+    let Params { x: at_x, y: at_y, window, zero_point, epilogue } = params;
+    let at_summand = epilogue.summand();
+    for n in 0..at_y.batch {
+        for oy in 0..at_y.height {
+            for ox in 0..at_y.width {
+                for oc in 0..at_y.channels {
+                    let mut acc = 0i32;
+                    for ky in 0..window.kernel[0] {
+                        for kx in 0..window.kernel[1] {
+                            let iy = window.input(0, oy, ky, at_x.height);
+                            let ix = window.input(1, ox, kx, at_x.width);
+                            let (Some(iy), Some(ix)) = (iy, ix) else { continue };
+                            for ic in 0..at_x.channels {
+                                let x = i32::from(x[at_x.at(n, iy, ix) + ic]) - i32::from(*zero_point);
+                                let tap = ky * window.kernel[1] + kx;
+                                let w = hwio[(tap * at_x.channels + ic) * at_y.channels + oc];
+                                acc += x * i32::from(w);
+                            }
+                        }
+                    }
+                    let s = summand.get(at_summand.at(n, oy, ox) + oc).copied();
+                    let s = s.unwrap_or_else(E::Summand::zeroed);
+                    y[at_y.at(n, oy, ox) + oc] = epilogue.reference(acc, scale[oc], bias[oc], s);
+                }
+            }
+        }
+    }
+}
+
+/// The fast form: tiles of MR pixels. Kernel id: `igemm-{MR}x64c4-{isa}`.
+///
+/// `x` reaches 3 bytes past the last window. Output bytes between the channels of `y` and its pixel pitch are left
+/// alone.
+pub struct Conv<'a, const MR: usize, E: Epilogue> {
+    /// Shapes and epilogue.
+    pub params: &'a Params<E>,
+    /// The packed weights.
+    pub weights: Weights<'a>,
+    /// The input's buffer.
+    pub x: &'a [u8],
+    /// The summand's buffer; empty when there is none.
+    pub summand: &'a [E::Summand],
+    /// The output's buffer.
+    pub y: &'a mut [E::Out],
+}
+
+impl<const MR: usize, E: Epilogue> Kernel for Conv<'_, MR, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<I: Isa>(self, isa: I) {
+        let Params { x, y, window, epilogue, .. } = self.params;
+        let runs = Runs::new(x, window);
+        let ((x0, dx), (y0, dy)) = (window::under(x, window), window::plain(y));
+        let (s0, ds) = window::plain(&epilogue.summand());
+        let walk = Walk::new([y.height, y.width], [x0, y0, s0], [dx, dy, ds]);
+        let mut panels = self.weights.panels;
+        for group in pack::groups(self.params.lanes()) {
+            let (now, rest) = panels.split_at(group.vectors * runs.total_k4());
+            panels = rest;
+            let mut job = igemm::Group {
+                epilogue,
+                runs,
+                weights: self.weights,
+                panels: now,
+                channels: [group.first, y.channels],
+                walk,
+                pixels: y.pixels(),
+                x: self.x,
+                summand: self.summand,
+                y: &mut *self.y,
+            };
+            match group.vectors {
+                4 => job.run::<I, MR, 4>(isa),
+                2 => job.run::<I, MR, 2>(isa),
+                _ => job.run::<I, MR, 1>(isa),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

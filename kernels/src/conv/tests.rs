@@ -1,0 +1,261 @@
+//! Every ISA against the reference, bit for bit: sizes around the tile, windows, fills, epilogues.
+
+use super::*;
+use crate::epilogue::*;
+use crate::isa::Name;
+use crate::testing::{self, Failures, Fill, Random};
+use std::{format, vec, vec::Vec};
+
+/// What varies besides the epilogue.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    /// Batch, height, width of the output.
+    y: [usize; 3],
+    ic: usize,
+    oc: usize,
+    window: Window,
+    /// Channels of a pixel that belong to other tensors of a concatenation: of x, of y.
+    gap: [usize; 2],
+    zero_point: u8,
+    fill: Fill,
+    seed: u64,
+}
+
+const SQUARE3: Window = Window { kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pad: [1, 1] };
+const BASE: Case = Case {
+    y: [1, 1, 13],
+    ic: 16,
+    oc: 64,
+    window: Window::POINT,
+    gap: [0, 0],
+    zero_point: 0,
+    fill: Fill::Random,
+    seed: 0,
+};
+
+/// A tensor with a gap after the channels of each pixel.
+fn gapped(shape: [usize; 4], halo: [usize; 4], gap: usize) -> Place {
+    let [batch, height, width, channels] = shape;
+    Place { channels, ..Place::with_halo([batch, height, width, channels + gap], halo) }
+}
+
+impl Case {
+    /// Shapes: the smallest input whose last windows reach one pixel past it, where the window allows.
+    fn params<E>(&self, epilogue: E) -> Params<E> {
+        let Window { kernel, stride, dilation, pad } = self.window;
+        let reach = |axis: usize, o: usize| (o - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1;
+        let extent = |axis, o| (reach(axis, o) - pad[axis]).saturating_sub(pad[axis] / 2).max(1);
+        let [batch, height, width] = self.y;
+        let (h, w) = (extent(0, height), extent(1, width));
+        let (after_h, after_w) = (reach(0, height) - pad[0].min(reach(0, height)), reach(1, width) - pad[1]);
+        let halo = [pad[0], after_h.saturating_sub(h), pad[1], after_w.saturating_sub(w)];
+        Params {
+            x: gapped([batch, h, w, self.ic], halo, self.gap[0]),
+            y: gapped([batch, height, width, self.oc], [0; 4], self.gap[1]),
+            window: self.window,
+            zero_point: self.zero_point,
+            epilogue,
+        }
+    }
+
+    /// Input bytes with the zero point on the halo.
+    fn input(&self, x: &Place, random: &mut Random) -> Vec<u8> {
+        let mut bytes = vec![self.zero_point; x.batch * x.image + 64];
+        for n in 0..x.batch {
+            for y in 0..x.height {
+                for c in 0..x.width {
+                    let at = x.at(n, y, c);
+                    bytes[at..][..x.channels].copy_from_slice(&random.bytes(self.fill, x.channels));
+                }
+            }
+        }
+        bytes
+    }
+
+    /// Compares every ISA with the reference, and the packed image's size with what was announced.
+    fn check<const MR: usize, E>(&self, failures: &mut Failures, epilogue: E)
+    where
+        E: Epilogue + core::fmt::Debug,
+        E::Summand: Element,
+        E::Out: PartialEq + core::fmt::Debug,
+    {
+        let mut random = Random::new(self.seed);
+        let params = self.params(epilogue);
+        let x = self.input(&params.x, &mut random);
+        let taps = self.window.kernel[0] * self.window.kernel[1] * self.ic;
+        let hwio = random.weights(self.fill, taps * self.oc);
+        // The accumulators' spread is about 74² √K for random fills; the outputs' should pass both clamps.
+        let unit = 0.02 / (taps as f32).sqrt();
+        let scale = random.floats(0.5 * unit, unit, self.oc);
+        let bias = random.floats(-20.0, 20.0, self.oc);
+        let mut starts = vec![0; self.oc];
+        start(&hwio, self.zero_point, &mut starts);
+        let at_summand = params.epilogue.summand();
+        let summand = E::Summand::fill(&mut random, at_summand.batch * at_summand.image);
+
+        let mut image = vec![0u64; params.packed_bytes() / 8];
+        let image: &mut [u8] = bytemuck::cast_slice_mut(&mut image);
+        params.pack(&hwio, PerChannel { start: &starts, scale: &scale, bias: &bias }, image);
+        let image: &[u8] = image;
+        let mut fresh = vec![E::Out::zeroed(); params.y.batch * params.y.image];
+        bytemuck::cast_slice_mut::<_, u8>(&mut fresh).fill(0xa5);
+        let mut want = fresh.clone();
+        reference(&params, &x, &hwio, [&scale, &bias], &summand, &mut want);
+        for isa in testing::isas() {
+            let mut got = fresh.clone();
+            let (weights, summand) = (params.weights(image), &summand[..]);
+            testing::run(isa, Conv::<MR, E> { params: &params, weights, x: &x, summand, y: &mut got });
+            failures.check(&got, &want, || format!("{isa} MR {MR} {self:?} {epilogue:?}"));
+        }
+    }
+
+    /// A summand of the output's shape.
+    fn summand(&self) -> Place {
+        let [batch, height, width] = self.y;
+        gapped([batch, height, width, self.oc], [1, 0, 0, 2], 3)
+    }
+}
+
+/// Fills summands.
+trait Element: Sized {
+    fn fill(random: &mut Random, count: usize) -> Vec<Self>;
+}
+
+impl Element for u8 {
+    fn fill(random: &mut Random, count: usize) -> Vec<u8> {
+        random.bytes(Fill::Random, count)
+    }
+}
+
+impl Element for f32 {
+    fn fill(random: &mut Random, count: usize) -> Vec<f32> {
+        random.floats(-50.0, 50.0, count)
+    }
+}
+
+const QUINT8: Requantize = Requantize { inverse: 1.7, low: 0, high: 255, zero_point: 0 };
+const QINT8: Requantize = Requantize { inverse: 1.3, low: -128, high: 127, zero_point: 128 };
+const PLAIN: Finish<NoSum, Linear, Requantize> = Finish { sum: NoSum, activation: Linear, output: QUINT8 };
+
+#[test]
+fn sizes_around_the_tile() {
+    let mut failures = Failures::default();
+    for pixels in [1, 2, 3, 5, 6, 7, 11, 12, 13, 25] {
+        for oc in [1, 3, 15, 16, 17, 31, 33, 48, 63, 64, 65, 129] {
+            for ic in [1, 3, 4, 5, 9] {
+                let case = Case { y: [1, 1, pixels], ic, oc, seed: (pixels + oc + ic) as u64, ..BASE };
+                case.check::<6, _>(&mut failures, PLAIN);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_tile() {
+    let mut failures = Failures::default();
+    for oc in [16, 24, 40, 64, 112] {
+        let case = Case { y: [2, 3, 5], oc, window: SQUARE3, zero_point: 128, ..BASE };
+        case.check::<1, _>(&mut failures, PLAIN);
+        case.check::<2, _>(&mut failures, PLAIN);
+        case.check::<3, _>(&mut failures, PLAIN);
+        case.check::<4, _>(&mut failures, PLAIN);
+        case.check::<5, _>(&mut failures, PLAIN);
+        case.check::<6, _>(&mut failures, PLAIN);
+        case.check::<8, _>(&mut failures, PLAIN);
+        case.check::<12, _>(&mut failures, PLAIN);
+    }
+}
+
+#[test]
+fn windows() {
+    let mut failures = Failures::default();
+    let w = |kernel, stride, dilation, pad| Window { kernel, stride, dilation, pad };
+    let windows = [
+        w([1, 1], [2, 2], [1, 1], [0, 0]),
+        w([3, 1], [1, 1], [1, 1], [1, 0]),
+        w([1, 7], [1, 1], [1, 1], [0, 3]),
+        w([7, 1], [1, 2], [1, 1], [3, 0]),
+        SQUARE3,
+        w([3, 3], [2, 2], [1, 1], [0, 0]),
+        w([3, 3], [2, 2], [1, 1], [1, 0]),
+        w([3, 3], [1, 1], [2, 2], [2, 2]),
+        w([3, 2], [1, 3], [3, 1], [1, 1]),
+        w([2, 3], [1, 1], [1, 2], [0, 2]),
+        w([5, 5], [1, 1], [1, 1], [2, 1]),
+        w([7, 7], [2, 2], [1, 1], [3, 3]),
+    ];
+    for window in windows {
+        for (ic, gap) in [(1, [0, 0]), (3, [0, 0]), (4, [0, 8]), (5, [3, 1]), (16, [16, 0])] {
+            for zero_point in [0, 128] {
+                let case = Case { y: [2, 5, 4], ic, oc: 20, window, gap, zero_point, ..BASE };
+                case.check::<6, _>(&mut failures, PLAIN);
+            }
+        }
+    }
+}
+
+#[test]
+fn extremes() {
+    let mut failures = Failures::default();
+    for fill in [Fill::Min, Fill::Max, Fill::Opposite] {
+        for (ic, zero_point) in [(4, 0), (67, 128), (512, 0), (512, 128)] {
+            let case = Case { y: [1, 3, 3], ic, oc: 65, window: SQUARE3, zero_point, fill, ..BASE };
+            case.check::<6, _>(&mut failures, PLAIN);
+            let output = ToI32 { inverse: 1e3 };
+            case.check::<6, _>(&mut failures, Finish { sum: NoSum, activation: Linear, output });
+        }
+    }
+}
+
+#[test]
+fn epilogues() {
+    let mut failures = Failures::default();
+    for (seed, oc) in [(1, 64), (2, 33), (3, 16), (4, 121)] {
+        let case = Case { y: [2, 3, 5], oc, gap: [0, 7], zero_point: 128, seed, ..BASE };
+        let place = case.summand();
+        let u8_sum = |zero_point| SumU8 { place, zero_point, scale: 0.37 };
+        let signed_sum = Requantize { high: 127, ..QUINT8 };
+        let f32_sum = SumF32 { place };
+        let leaky = LeakyRelu { alpha: 0.1 };
+        let to_i32 = ToI32 { inverse: 12345.6 };
+        let f = &mut failures;
+        case.check::<4, _>(f, Finish { sum: NoSum, activation: Linear, output: QINT8 });
+        case.check::<4, _>(f, Finish { sum: NoSum, activation: Relu, output: QUINT8 });
+        case.check::<4, _>(f, Finish { sum: NoSum, activation: Relu6, output: QINT8 });
+        case.check::<4, _>(f, Finish { sum: NoSum, activation: leaky, output: QINT8 });
+        case.check::<4, _>(f, Finish { sum: u8_sum(0), activation: Relu, output: QUINT8 });
+        case.check::<4, _>(f, Finish { sum: u8_sum(128), activation: Relu, output: signed_sum });
+        case.check::<4, _>(f, Finish { sum: u8_sum(128), activation: Linear, output: to_i32 });
+        case.check::<4, _>(f, Finish { sum: f32_sum, activation: Relu, output: to_i32 });
+        case.check::<4, _>(f, Finish { sum: f32_sum, activation: Linear, output: ToF32 });
+        case.check::<4, _>(f, Finish { sum: NoSum, activation: Relu, output: ToF32 });
+        case.check::<4, _>(f, Finish { sum: NoSum, activation: Relu6, output: ToF32 });
+        case.check::<4, _>(f, Finish { sum: NoSum, activation: leaky, output: ToF32 });
+    }
+}
+
+#[test]
+fn reference_of_a_worked_case() {
+    // 2x2 input of one channel, kernel 2x2 of weights 1, 2, 3, -4, one output; zero point 1.
+    let window = Window { kernel: [2, 2], stride: [1, 1], dilation: [1, 1], pad: [0, 1] };
+    let epilogue = Finish { sum: NoSum, activation: Linear, output: ToF32 };
+    let x = Place::dense([1, 2, 2, 1]);
+    let params = Params { x, y: Place::dense([1, 1, 2, 1]), window, zero_point: 1, epilogue };
+    let mut y = [0.0; 2];
+    reference(&params, &[1, 2, 3, 4], &[1, 2, 3, -4], [&[0.5], &[10.0]], &[], &mut y);
+    // Less the zero point: 0 1 / 2 3. Left column on the halo: 2*0 - 4*2; then 1*0 + 2*1 + 3*2 - 4*3.
+    assert_eq!(y, [10.0 - 4.0, 10.0 - 2.0]);
+}
+
+#[test]
+fn tile_rows_leave_little_twice() {
+    let choices = [(1, 64), (7 * 7, 512), (14 * 14, 256), (56 * 56, 64), (28 * 28, 32), (3, 1000)];
+    assert_eq!(choices.map(|(pixels, oc)| tile_rows(pixels, oc)), [1, 5, 6, 6, 12, 3]);
+}
+
+#[test]
+fn isas_are_listed() {
+    assert_eq!(Name::ALL.last(), Some(&Name::Scalar));
+    assert!(Name::ALL.iter().all(|&name| Name::parse(name.as_str()) == Some(name)));
+    assert!(testing::isas().contains(&Name::Scalar));
+}

@@ -1,0 +1,195 @@
+//! Instruction sets as values.
+//!
+//! A value of an [`Isa`] type is the proof that this CPU has the features: only `detect` makes one. [`Isa::run`]
+//! enters code compiled with them. Two rules keep that code fast, and both were learned from its assembly:
+//! accumulators are indexed by constants only (unrolled loops), and every function between `run` and an intrinsic
+//! is `#[inline(always)]`.
+//!
+//! A whole model is generic over `I: Isa` and is dispatched once, outside: [`best`] or [`with`]. A new ISA is one
+//! new file and one line in the list below.
+//!
+//! **The order of channels.** A group of `16 * NV` channels (`NV` = 4, 2, 1) lives in `NV` panels of 16. Panel `s`
+//! keeps, in its 128-bit lane `q`, dword `i`, the channel `q*4*NV + s*4 + i`. In this order saturating packs of
+//! the `NV` accumulators give bytes in memory order without a shuffle. An ISA with fewer than 16 lanes takes a
+//! group in `16 / LANES` *parts*: part `h` reads lanes `h*LANES..` of each panel and owns the `NV * LANES`
+//! channels from `h * NV * LANES`.
+#![allow(unsafe_code)]
+
+mod scalar;
+pub use scalar::Scalar;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512vnni;
+#[cfg(target_arch = "x86_64")]
+mod avxvnni;
+#[cfg(target_arch = "x86_64")]
+mod cpuid;
+#[cfg(target_arch = "x86_64")]
+mod ymm;
+#[cfg(target_arch = "x86_64")]
+pub use {avx2::Avx2, avx512vnni::Avx512Vnni, avxvnni::AvxVnni};
+
+/// Work that is compiled for one instruction set: give it to [`Isa::run`].
+pub trait Kernel {
+    /// What the work returns.
+    type Output;
+    /// The work; `#[inline(always)]`, so that it is compiled inside `run`.
+    fn call<I: Isa>(self, isa: I) -> Self::Output;
+}
+
+/// Work that is generic over the ISA but chooses itself where to enter it, such as a whole model.
+pub trait Program {
+    /// What the work returns.
+    type Output;
+    /// The work, with the proof of the features.
+    fn call<I: Isa>(self, isa: I) -> Self::Output;
+}
+
+/// Makes the enum of names and both dispatch functions from one list, best ISA first.
+macro_rules! isas {
+    ($($(#[$cfg:meta])? $isa:ident = $name:literal, $doc:literal;)*) => {
+        /// The instruction sets of this target, best first.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Name {
+            $($(#[$cfg])? #[doc = $doc] $isa,)*
+        }
+
+        impl Name {
+            /// Every ISA this target can have, best first.
+            pub const ALL: &'static [Name] = &[$($(#[$cfg])? Name::$isa,)*];
+
+            /// The name in kernel ids and on command lines.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($(#[$cfg])? Name::$isa => $name,)* }
+            }
+
+            /// Whether this CPU has it and the operating system saves its registers.
+            pub fn available(self) -> bool {
+                match self { $($(#[$cfg])? Name::$isa => $isa::detect().is_some(),)* }
+            }
+        }
+
+        /// Gives the program the best ISA of this CPU.
+        pub fn best<P: Program>(program: P) -> P::Output {
+            $($(#[$cfg])? if let Some(isa) = $isa::detect() { return program.call(isa); })*
+            program.call(Scalar::new())
+        }
+
+        /// Gives the program the named ISA, if this CPU has it.
+        pub fn with<P: Program>(name: Name, program: P) -> Option<P::Output> {
+            match name { $($(#[$cfg])? Name::$isa => $isa::detect().map(|isa| program.call(isa)),)* }
+        }
+    };
+}
+
+isas! {
+    #[cfg(target_arch = "x86_64")] Avx512Vnni = "avx512vnni", "512-bit vectors, VPDPBUSD.";
+    #[cfg(target_arch = "x86_64")] AvxVnni = "avxvnni", "256-bit vectors, VPDPBUSD.";
+    #[cfg(target_arch = "x86_64")] Avx2 = "avx2", "256-bit vectors; bytes are widened to 16 bits, so nothing saturates.";
+    Scalar = "scalar", "Plain Rust: the meaning of the others.";
+}
+
+impl Name {
+    /// The ISA of that name, whether this CPU has it or not.
+    pub fn parse(name: &str) -> Option<Name> {
+        Name::ALL.iter().copied().find(|isa| isa.as_str() == name)
+    }
+}
+
+impl core::fmt::Display for Name {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The vector operations that kernels are made of. Safe to call: loads and stores take slices.
+///
+/// It holds what the kernels need and no more; an operation that can be written with these stays outside.
+pub trait Isa: Copy {
+    /// This ISA's name.
+    const NAME: Name;
+    /// 32-bit lanes of a vector: 16, 8 or 4.
+    const LANES: usize;
+    /// Vector registers: how many accumulators a tile can afford.
+    const REGISTERS: usize;
+    /// `LANES` i32.
+    type I32: Copy;
+    /// `LANES` f32.
+    type F32: Copy;
+    /// `4 * LANES` u8.
+    type Bytes: Copy;
+    /// The u8 factor of [`dot4`](Isa::dot4).
+    type X: Copy;
+    /// The i8 factor of [`dot4`](Isa::dot4).
+    type W: Copy;
+
+    /// Enters the code compiled with this ISA's features.
+    fn run<K: Kernel>(self, kernel: K) -> K::Output;
+
+    /// The same i32 in every lane.
+    fn splat_i32(self, x: i32) -> Self::I32;
+    /// The same f32 in every lane.
+    fn splat_f32(self, x: f32) -> Self::F32;
+    /// Lanes `part * LANES..` of 16.
+    fn load_i32(self, x: &[i32; 16], part: usize) -> Self::I32;
+    /// Lanes `part * LANES..` of 16.
+    fn load_f32(self, x: &[f32; 16], part: usize) -> Self::F32;
+    /// Stores to lanes `part * LANES..` of 16.
+    fn store_i32(self, v: Self::I32, y: &mut [i32; 16], part: usize);
+    /// Stores to lanes `part * LANES..` of 16.
+    fn store_f32(self, v: Self::F32, y: &mut [f32; 16], part: usize);
+
+    /// Four activations, the same for every lane.
+    fn splat4(self, x: [u8; 4]) -> Self::X;
+    /// Lanes `part * LANES..` of a panel's 16 lanes of 4 weights.
+    fn load_w(self, w: &[i8; 64], part: usize) -> Self::W;
+    /// `acc[l] + Σ_{j<4} x[l][j] * w[l][j]`, exact in i32.
+    fn dot4(self, acc: Self::I32, x: Self::X, w: Self::W) -> Self::I32;
+
+    /// The first `4 * LANES` bytes; where `x` is shorter, zeros follow.
+    fn load_bytes(self, x: &[u8]) -> Self::Bytes;
+    /// Stores the first `y.len()` bytes, at most `4 * LANES`.
+    fn store_bytes(self, v: Self::Bytes, y: &mut [u8]);
+    /// The greater of each pair.
+    fn max_bytes(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes;
+    /// Four pixels of `4 * LANES` channels to four vectors of (channel, pixel 0..4), in the order of a group.
+    fn interleave4(self, x: [Self::Bytes; 4]) -> [Self::X; 4];
+
+    /// i32 to f32, round half to even.
+    fn to_f32(self, v: Self::I32) -> Self::F32;
+    /// f32 to i32, round half to even. Values outside i32 become `i32::MIN`.
+    fn round(self, v: Self::F32) -> Self::I32;
+    /// `a + b`, wrapping.
+    fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `a + b`.
+    fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a * b`.
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a * b + c`, rounded once.
+    fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// `if a < b { a } else { b }`.
+    fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `if a > b { a } else { b }`.
+    fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `if v > 0 { v } else { otherwise }`.
+    fn positive_or(self, v: Self::F32, otherwise: Self::F32) -> Self::F32;
+
+    /// Stores `clamp(sat_i16(v) + zero_point, low, high)` of a group's part as the first `y.len()` of `NV * LANES`
+    /// bytes, in memory order. `NV` is 1, 2 or 4.
+    fn narrow<const NV: usize>(self, v: [Self::I32; NV], to: Narrow, y: &mut [u8]);
+    /// The inverse order of `narrow`: `NV * LANES` bytes, zero-extended; zeros where `x` is shorter.
+    fn widen<const NV: usize>(self, x: &[u8]) -> [Self::I32; NV];
+}
+
+/// The integer end of a requantization: add, then clamp. All in the range of a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Narrow {
+    /// Added after rounding.
+    pub zero_point: u8,
+    /// The least byte stored.
+    pub low: u8,
+    /// The greatest byte stored.
+    pub high: u8,
+}

@@ -1,0 +1,181 @@
+//! Four lanes of plain Rust: runs everywhere, and says what each operation means.
+
+use super::{Isa, Kernel, Name, Narrow};
+use crate::quant;
+
+/// Plain Rust.
+#[derive(Clone, Copy, Debug)]
+pub struct Scalar(());
+
+impl Scalar {
+    /// Every CPU has it.
+    pub const fn new() -> Self {
+        Self(())
+    }
+
+    /// Always `Some`: the last of the list.
+    pub const fn detect() -> Option<Self> {
+        Some(Self(()))
+    }
+}
+
+impl Default for Scalar {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const LANES: usize = 4;
+
+/// Lane by lane.
+#[inline(always)]
+fn map<A: Copy, B: Copy, C>(a: [A; LANES], b: [B; LANES], f: impl Fn(A, B) -> C) -> [C; LANES] {
+    core::array::from_fn(|l| f(a[l], b[l]))
+}
+
+#[inline(always)]
+fn part_of<T: Copy>(x: &[T; 16], part: usize) -> [T; LANES] {
+    x.as_chunks().0[part]
+}
+
+impl Isa for Scalar {
+    const NAME: Name = Name::Scalar;
+    const LANES: usize = LANES;
+    const REGISTERS: usize = 16;
+    type I32 = [i32; LANES];
+    type F32 = [f32; LANES];
+    type Bytes = [u8; 16];
+    type X = [[u8; 4]; LANES];
+    type W = [[i8; 4]; LANES];
+
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.call(self)
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, x: i32) -> Self::I32 {
+        [x; LANES]
+    }
+
+    #[inline(always)]
+    fn splat_f32(self, x: f32) -> Self::F32 {
+        [x; LANES]
+    }
+
+    #[inline(always)]
+    fn load_i32(self, x: &[i32; 16], part: usize) -> Self::I32 {
+        part_of(x, part)
+    }
+
+    #[inline(always)]
+    fn load_f32(self, x: &[f32; 16], part: usize) -> Self::F32 {
+        part_of(x, part)
+    }
+
+    #[inline(always)]
+    fn store_i32(self, v: Self::I32, y: &mut [i32; 16], part: usize) {
+        y.as_chunks_mut().0[part] = v;
+    }
+
+    #[inline(always)]
+    fn store_f32(self, v: Self::F32, y: &mut [f32; 16], part: usize) {
+        y.as_chunks_mut().0[part] = v;
+    }
+
+    #[inline(always)]
+    fn splat4(self, x: [u8; 4]) -> Self::X {
+        [x; LANES]
+    }
+
+    #[inline(always)]
+    fn load_w(self, w: &[i8; 64], part: usize) -> Self::W {
+        part_of(w.as_chunks().0.first_chunk().expect("64 bytes are 16 lanes of 4"), part)
+    }
+
+    #[inline(always)]
+    fn dot4(self, acc: Self::I32, x: Self::X, w: Self::W) -> Self::I32 {
+        let lane = |x: [u8; 4], w: [i8; 4]| map(x, w, |x, w| i32::from(x) * i32::from(w)).iter().sum::<i32>();
+        map(acc, map(x, w, lane), |acc, sum| acc + sum)
+    }
+
+    #[inline(always)]
+    fn load_bytes(self, x: &[u8]) -> Self::Bytes {
+        core::array::from_fn(|i| x.get(i).copied().unwrap_or(0))
+    }
+
+    #[inline(always)]
+    fn store_bytes(self, v: Self::Bytes, y: &mut [u8]) {
+        y.copy_from_slice(&v[..y.len()]);
+    }
+
+    #[inline(always)]
+    fn max_bytes(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
+        core::array::from_fn(|i| a[i].max(b[i]))
+    }
+
+    #[inline(always)]
+    fn interleave4(self, x: [Self::Bytes; 4]) -> [Self::X; 4] {
+        core::array::from_fn(|s| core::array::from_fn(|i| core::array::from_fn(|pixel| x[pixel][s * 4 + i])))
+    }
+
+    #[inline(always)]
+    fn to_f32(self, v: Self::I32) -> Self::F32 {
+        v.map(|v| v as f32)
+    }
+
+    #[inline(always)]
+    fn round(self, v: Self::F32) -> Self::I32 {
+        v.map(|v| {
+            let inside = (-2147483648.0..2147483648.0).contains(&v);
+            if inside { quant::round_half_even(v) as i32 } else { i32::MIN }
+        })
+    }
+
+    #[inline(always)]
+    fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32 {
+        map(a, b, i32::wrapping_add)
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        map(a, b, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        map(a, b, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        core::array::from_fn(|l| quant::fma(a[l], b[l], c[l]))
+    }
+
+    #[inline(always)]
+    fn min(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        map(a, b, |a, b| if a < b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        map(a, b, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn positive_or(self, v: Self::F32, otherwise: Self::F32) -> Self::F32 {
+        map(v, otherwise, |v, otherwise| if v > 0.0 { v } else { otherwise })
+    }
+
+    #[inline(always)]
+    fn narrow<const NV: usize>(self, v: [Self::I32; NV], to: Narrow, y: &mut [u8]) {
+        for (y, &v) in y.iter_mut().zip(v.as_flattened()) {
+            *y = quant::narrow(v, to);
+        }
+    }
+
+    #[inline(always)]
+    fn widen<const NV: usize>(self, x: &[u8]) -> [Self::I32; NV] {
+        core::array::from_fn(|s| core::array::from_fn(|i| x.get(s * 4 + i).copied().map_or(0, i32::from)))
+    }
+}

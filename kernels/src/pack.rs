@@ -1,0 +1,205 @@
+//! Weights in the order in which kernels read them: one image for every ISA.
+//!
+//! ```text
+//! [start i32 × P] [scale f32 × P] [bias f32 × P]     P = channels rounded up to 16
+//! [group]                                            64 channels each; then one of 32, then 16s
+//!   [k / 4] [panel: NV] [lane: 16] [4]               i8, K padded with zeros
+//! ```
+//!
+//! A group of 64 has `NV` = 4 panels, 32 has 2, 16 has 1. Channels stand in the order of [`isa`](crate::isa). Every
+//! section is a multiple of 64 bytes, so an image that starts on a cache line keeps each panel on one.
+
+use crate::{Place, Window};
+use bytemuck::cast_slice;
+
+/// A packed image, seen as what it holds; all per channel in panel order.
+#[derive(Clone, Copy, Debug)]
+pub struct Weights<'a> {
+    /// What the accumulator starts with: `-zero_point * Σ w`.
+    pub start: &'a [[i32; 16]],
+    /// `x.scale * w.scale`.
+    pub scale: &'a [[f32; 16]],
+    /// Bias as a real value.
+    pub bias: &'a [[f32; 16]],
+    /// 16 lanes of 4 weights each.
+    pub panels: &'a [[i8; 64]],
+}
+
+impl<'a> Weights<'a> {
+    /// Sees `image`, a packed image with `lanes` channels, padding included.
+    ///
+    /// # Panics
+    /// If the image does not begin on a multiple of 4 bytes (it should: of 64), or is shorter than its head.
+    #[inline(always)]
+    pub(crate) fn new(image: &'a [u8], lanes: usize) -> Self {
+        let bytes = lanes * 4;
+        let (start, rest) = image.split_at(bytes);
+        let (scale, rest) = rest.split_at(bytes);
+        let (bias, panels) = rest.split_at(bytes);
+        Self {
+            start: cast_slice::<u8, i32>(start).as_chunks().0,
+            scale: cast_slice::<u8, f32>(scale).as_chunks().0,
+            bias: cast_slice::<u8, f32>(bias).as_chunks().0,
+            panels: cast_slice::<u8, i8>(panels).as_chunks().0,
+        }
+    }
+}
+
+/// The groups of `lanes` channels, padding included: 64s, at most one 32, then at most one 16.
+pub(crate) fn groups(lanes: usize) -> impl Iterator<Item = Group> {
+    let mut first = 0;
+    core::iter::from_fn(move || {
+        let vectors = match lanes - first {
+            0 => return None,
+            64.. => 4,
+            32.. => 2,
+            _ => 1,
+        };
+        let group = Group { first, vectors };
+        first += 16 * vectors;
+        Some(group)
+    })
+}
+
+/// `16 * vectors` channels from `first`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) first: usize,
+    pub(crate) vectors: usize,
+}
+
+impl Group {
+    /// The channel in lane `lane` of panel `s`.
+    fn channel(self, s: usize, lane: usize) -> usize {
+        self.first + (lane / 4 * self.vectors + s) * 4 + lane % 4
+    }
+
+    /// Every (panel, lane, channel) in the order of the image.
+    fn lanes(self) -> impl Iterator<Item = (usize, usize, usize)> {
+        (0..self.vectors).flat_map(move |s| (0..16).map(move |lane| (s, lane, self.channel(s, lane))))
+    }
+}
+
+/// How the taps of a convolution become runs of consecutive bytes.
+///
+/// Where pixels touch and columns are not dilated, the taps of a row are one run; else each tap is one. A run is
+/// rounded up to 4 bytes: the bytes too many are read and meet zero weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Runs {
+    /// Rows of taps, and runs in each.
+    pub count: [usize; 2],
+    /// From a run to the next, in elements of the input: along rows, along columns.
+    pub pitch: [usize; 2],
+    /// Bytes of a run.
+    pub bytes: usize,
+}
+
+impl Runs {
+    /// The runs of a window over `x`.
+    #[inline(always)]
+    pub const fn new(x: &Place, window: &Window) -> Self {
+        let [kernel_h, kernel_w] = window.kernel;
+        let pitch = [window.dilation[0] * x.row, window.dilation[1] * x.pixel];
+        let touching = kernel_w == 1 || (window.dilation[1] == 1 && x.pixel == x.channels);
+        if touching {
+            Self { count: [kernel_h, 1], pitch, bytes: kernel_w * x.channels }
+        } else {
+            Self { count: [kernel_h, kernel_w], pitch, bytes: x.channels }
+        }
+    }
+
+    /// Groups of 4 bytes in a run.
+    #[inline(always)]
+    pub const fn k4(&self) -> usize {
+        self.bytes.div_ceil(4)
+    }
+
+    /// Groups of 4 bytes in all runs.
+    #[inline(always)]
+    pub const fn total_k4(&self) -> usize {
+        self.count[0] * self.count[1] * self.k4()
+    }
+}
+
+/// What is packed, besides the weights, for each output channel.
+#[derive(Clone, Copy, Debug)]
+pub struct PerChannel<'a> {
+    /// The accumulator's start value; see [`start`](crate::conv::start).
+    pub start: &'a [i32],
+    /// `x.scale * w.scale`.
+    pub scale: &'a [f32],
+    /// Bias as a real value.
+    pub bias: &'a [f32],
+}
+
+impl PerChannel<'_> {
+    /// Writes the image's head for `lanes` channels, padding included; returns its panels.
+    pub(crate) fn pack<'o>(&self, lanes: usize, out: &'o mut [u8]) -> &'o mut [i8] {
+        let (head, panels) = out.split_at_mut(lanes * 12);
+        for group in groups(lanes) {
+            for (s, lane, c) in group.lanes() {
+                let at = group.first + s * 16 + lane;
+                let start = self.start.get(c).copied().unwrap_or(0).to_le_bytes();
+                let scale = self.scale.get(c).copied().unwrap_or(0.0).to_le_bytes();
+                let bias = self.bias.get(c).copied().unwrap_or(0.0).to_le_bytes();
+                for (section, bytes) in [start, scale, bias].into_iter().enumerate() {
+                    head[(section * lanes + at) * 4..][..4].copy_from_slice(&bytes);
+                }
+            }
+        }
+        bytemuck::cast_slice_mut(panels)
+    }
+}
+
+/// Bytes of an image with `k4` groups of 4 weights for each of `lanes` channels, padding included.
+pub(crate) const fn image_bytes(lanes: usize, k4: usize) -> usize {
+    lanes * (12 + 4 * k4)
+}
+
+/// Fills panels: `weight(channel, k)` for each `k < 4 * k4`, zero for channels from `channels` to `lanes`.
+pub(crate) fn pack_panels(
+    [channels, lanes]: [usize; 2],
+    k4: usize,
+    panels: &mut [i8],
+    mut weight: impl FnMut(usize, usize) -> i8,
+) {
+    let mut panel = panels.chunks_exact_mut(4);
+    for group in groups(lanes) {
+        for k in 0..k4 {
+            for (_, _, c) in group.lanes() {
+                let w = panel.next().expect("the image has room for all panels");
+                for (j, w) in w.iter_mut().enumerate() {
+                    *w = if c < channels { weight(c, 4 * k + j) } else { 0 };
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_cover_channels_once() {
+        for lanes in (16..300).step_by(16) {
+            let mut seen = [0; 320];
+            let mut first = 0;
+            for group in groups(lanes) {
+                assert_eq!(group.first, first);
+                first += 16 * group.vectors;
+                group.lanes().for_each(|(_, _, c)| seen[c] += 1);
+            }
+            assert_eq!(first, lanes);
+            assert!(seen[..first].iter().all(|&n| n == 1) && seen[first..].iter().all(|&n| n == 0));
+        }
+    }
+
+    #[test]
+    fn order_of_a_group() {
+        let lanes = |lanes| groups(lanes).next().map(|g| [g.channel(0, 4), g.channel(g.vectors - 1, 15)]);
+        assert_eq!(lanes(64), Some([16, 63]));
+        assert_eq!(lanes(32), Some([8, 31]));
+        assert_eq!(lanes(16), Some([4, 15]));
+    }
+}

@@ -1,0 +1,190 @@
+//! NHWC geometry: where a tensor lies in a buffer, and how a window moves over it.
+
+/// Where an NHWC tensor lies in a buffer; all in elements of its type.
+///
+/// Element (n, y, x, c) is at `first + n*image + y*row + x*pixel + c`. A pixel pitch above `channels` is a slice of a
+/// concatenation; a row pitch above `width * pixel` leaves room for a halo, which lies around pixel (0, 0) and the
+/// rest and holds the zero point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of images.
+    pub batch: usize,
+    /// Rows of an image.
+    pub height: usize,
+    /// Pixels of a row.
+    pub width: usize,
+    /// Channels of a pixel.
+    pub channels: usize,
+    /// Index of element (0, 0, 0, 0).
+    pub first: usize,
+    /// From an image to the next.
+    pub image: usize,
+    /// From a row to the next.
+    pub row: usize,
+    /// From a pixel to the next.
+    pub pixel: usize,
+}
+
+impl Place {
+    /// A tensor without gaps at the start of its buffer.
+    pub const fn dense([batch, height, width, channels]: [usize; 4]) -> Self {
+        let row = width * channels;
+        Self { batch, height, width, channels, first: 0, image: height * row, row, pixel: channels }
+    }
+
+    /// The same tensor with room for `[top, bottom, left, right]` pixels of halo, the halo included in the buffer.
+    pub const fn with_halo(shape: [usize; 4], [top, bottom, left, right]: [usize; 4]) -> Self {
+        let [batch, height, width, channels] = shape;
+        let row = (left + width + right) * channels;
+        let image = (top + height + bottom) * row;
+        Self {
+            batch,
+            height,
+            width,
+            channels,
+            first: top * row + left * channels,
+            image,
+            row,
+            pixel: channels,
+        }
+    }
+
+    /// Where element (n, y, x, 0) is.
+    #[inline(always)]
+    pub const fn at(&self, n: usize, y: usize, x: usize) -> usize {
+        self.first + n * self.image + y * self.row + x * self.pixel
+    }
+
+    /// Number of pixels of all images.
+    pub const fn pixels(&self) -> usize {
+        self.batch * self.height * self.width
+    }
+}
+
+/// A window that moves over rows and columns; each pair is `[rows, columns]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Taps.
+    pub kernel: [usize; 2],
+    /// From an output pixel to the next, in input pixels.
+    pub stride: [usize; 2],
+    /// From a tap to the next, in input pixels.
+    pub dilation: [usize; 2],
+    /// Halo `[top, left]` of output pixel (0, 0).
+    pub pad: [usize; 2],
+}
+
+impl Window {
+    /// One tap at every pixel.
+    pub const POINT: Self = Self { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pad: [0, 0] };
+
+    /// The input index under tap `tap` of output `o` along `axis`, or `None` on the halo.
+    #[inline(always)]
+    pub fn input(&self, axis: usize, o: usize, tap: usize, extent: usize) -> Option<usize> {
+        let i = o * self.stride[axis] + tap * self.dilation[axis];
+        i.checked_sub(self.pad[axis]).filter(|&i| i < extent)
+    }
+}
+
+/// Walks output pixels in memory order and keeps, for several tensors, where the pixel begins.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk<const T: usize> {
+    extent: [usize; 2],
+    first: [usize; T],
+    /// Pitches `[image, row, pixel]` of each tensor for one step of the output.
+    pitch: [[usize; 3]; T],
+    /// The output pixel, as [row, column], and the tensors' offsets there.
+    pixel: [usize; 2],
+    pub(crate) at: [usize; T],
+}
+
+impl<const T: usize> Walk<T> {
+    /// Starts at pixel 0 of images of `extent` = `[height, width]`.
+    #[inline(always)]
+    pub(crate) fn new(extent: [usize; 2], first: [usize; T], pitch: [[usize; 3]; T]) -> Self {
+        Self { extent, first, pitch, pixel: [0, 0], at: first }
+    }
+
+    /// Goes to the pixel of that number.
+    #[inline(always)]
+    pub(crate) fn seek(&mut self, number: usize) {
+        let [height, width] = self.extent;
+        let (row, x) = (number / width, number % width);
+        let (n, y) = (row / height, row % height);
+        self.pixel = [y, x];
+        for t in 0..T {
+            let [image, row, pixel] = self.pitch[t];
+            self.at[t] = self.first[t] + n * image + y * row + x * pixel;
+        }
+    }
+
+    /// Goes to the next pixel.
+    #[inline(always)]
+    pub(crate) fn step(&mut self) {
+        let [height, width] = self.extent;
+        let [y, x] = self.pixel;
+        let end_of_row = x + 1 == width;
+        let end_of_image = end_of_row && y + 1 == height;
+        self.pixel = match (end_of_row, end_of_image) {
+            (false, _) => [y, x + 1],
+            (true, false) => [y + 1, 0],
+            (true, true) => [0, 0],
+        };
+        for t in 0..T {
+            let [image, row, pixel] = self.pitch[t];
+            self.at[t] += pixel;
+            if end_of_row {
+                self.at[t] = self.at[t] + row - width * pixel;
+            }
+            if end_of_image {
+                self.at[t] = self.at[t] + image - height * row;
+            }
+        }
+    }
+}
+
+/// An input tensor under a window: offset of the first tap of output pixel 0, and pitches for output steps.
+#[inline(always)]
+pub(crate) fn under(x: &Place, window: &Window) -> (usize, [usize; 3]) {
+    let halo = window.pad[0] * x.row + window.pad[1] * x.pixel;
+    let first = x.first.checked_sub(halo).expect("the planner puts the halo before the first pixel");
+    (first, [x.image, window.stride[0] * x.row, window.stride[1] * x.pixel])
+}
+
+/// A tensor that is walked pixel by pixel.
+#[inline(always)]
+pub(crate) fn plain(y: &Place) -> (usize, [usize; 3]) {
+    (y.first, [y.image, y.row, y.pixel])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn walk_visits_places_in_order() {
+        let x = Place::with_halo([2, 5, 7, 3], [1, 2, 3, 1]);
+        let window = Window { kernel: [2, 2], stride: [2, 3], dilation: [1, 1], pad: [1, 2] };
+        let y = Place { pixel: 9, row: 40, image: 200, first: 4, ..Place::dense([2, 3, 3, 5]) };
+        let ((x0, dx), (y0, dy)) = (under(&x, &window), plain(&y));
+        let mut walk = Walk::new([3, 3], [x0, y0], [dx, dy]);
+        for number in 0..18 {
+            let (n, oy, ox) = (number / 9, number / 3 % 3, number % 3);
+            let want = [x.at(n, oy * 2, ox * 3) - x.row - 2 * x.pixel, y.at(n, oy, ox)];
+            assert_eq!(walk.at, want, "pixel {number}");
+            let mut jump = walk;
+            jump.seek(number);
+            assert_eq!(jump.at, want, "seek {number}");
+            walk.step();
+        }
+    }
+
+    #[test]
+    fn halo_is_no_input() {
+        let window = Window { kernel: [3, 3], stride: [2, 2], dilation: [2, 2], pad: [1, 1] };
+        assert_eq!(window.input(0, 0, 0, 9), None);
+        assert_eq!(window.input(0, 0, 1, 9), Some(1));
+        assert_eq!(window.input(1, 4, 0, 9), Some(7));
+        assert_eq!(window.input(1, 4, 1, 9), None);
+    }
+}
