@@ -10,9 +10,10 @@
 //! pixels * oc * kernel_h * kernel_w * ic MACs; the weights are read once per group of rows that fits registers.
 
 use crate::epilogue::Epilogue;
-use crate::igemm;
+use crate::igemm::{self, Panels};
 use crate::isa::{Isa, Kernel};
 use crate::pack::{self, PerChannel, Runs, Weights};
+use crate::tile::Tiles;
 use crate::window::{self, Place, Walk, Window};
 use bytemuck::Zeroable;
 
@@ -180,22 +181,21 @@ impl<const MR: usize, E: Epilogue> Kernel for Conv<'_, MR, E> {
         for group in pack::groups(self.params.lanes()) {
             let (now, rest) = panels.split_at(group.vectors * runs.total_k4());
             panels = rest;
-            let mut job = igemm::Group {
+            let tiles = Tiles {
+                sums: Panels { runs, x: self.x, panels: now },
                 epilogue,
-                runs,
                 weights: self.weights,
-                panels: now,
-                channels: [group.first, y.channels],
+                group,
+                channels: y.channels,
                 walk,
                 pixels: y.pixels(),
-                x: self.x,
                 summand: self.summand,
                 y: &mut *self.y,
             };
             match group.vectors {
-                4 => job.run::<I, MR, 4>(isa),
-                2 => job.run::<I, MR, 2>(isa),
-                _ => job.run::<I, MR, 1>(isa),
+                4 => igemm::run::<I, E, MR, 4>(isa, tiles),
+                2 => igemm::run::<I, E, MR, 2>(isa, tiles),
+                _ => igemm::run::<I, E, MR, 1>(isa, tiles),
             }
         }
     }

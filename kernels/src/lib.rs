@@ -34,13 +34,16 @@
 extern crate std;
 
 pub mod conv;
+pub mod dwconv;
 pub mod epilogue;
 mod igemm;
 pub mod isa;
+pub mod matmul;
 pub mod pack;
 pub mod quant;
 #[cfg(test)]
 mod testing;
+mod tile;
 pub mod window;
 
 pub use isa::{Isa, Kernel, Name, Program};

@@ -1,7 +1,10 @@
 //! What the tests of all kernels share.
 
 use crate::isa::{self, Isa, Kernel, Name, Program};
+use crate::window::{Place, Window};
+use bytemuck::Pod;
 use std::prelude::v1::*;
+use std::vec;
 
 /// SplitMix64.
 pub(crate) struct Random(u64);
@@ -50,6 +53,79 @@ impl Fill {
             Fill::Min => 0,
             Fill::Max | Fill::Opposite => 255,
         }
+    }
+}
+
+/// A tensor with a gap after the channels of each pixel.
+pub(crate) fn gapped(shape: [usize; 4], halo: [usize; 4], gap: usize) -> Place {
+    let [batch, height, width, channels] = shape;
+    Place { channels, ..Place::with_halo([batch, height, width, channels + gap], halo) }
+}
+
+/// The tensors of a test of a window.
+pub(crate) struct Tensors {
+    /// Batch, height, width of the output.
+    pub(crate) y: [usize; 3],
+    /// Of the input and of the output.
+    pub(crate) channels: [usize; 2],
+    pub(crate) window: Window,
+    /// Channels of a pixel that belong to other tensors: of x, of y.
+    pub(crate) gap: [usize; 2],
+}
+
+impl Tensors {
+    /// Input and output; the input is smaller than its last windows by half of the halo before it.
+    pub(crate) fn places(&self) -> (Place, Place) {
+        let Window { kernel, stride, dilation, pad } = self.window;
+        let [batch, height, width] = self.y;
+        let axis = |a: usize, o: usize| {
+            let after = (o - 1) * stride[a] + (kernel[a] - 1) * dilation[a] + 1 - pad[a];
+            let extent = after.saturating_sub(pad[a] / 2).max(1);
+            (extent, after.saturating_sub(extent))
+        };
+        let ((h, below), (w, right)) = (axis(0, height), axis(1, width));
+        let halo = [pad[0], below, pad[1], right];
+        let x = gapped([batch, h, w, self.channels[0]], halo, self.gap[0]);
+        (x, gapped([batch, height, width, self.channels[1]], [0; 4], self.gap[1]))
+    }
+}
+
+/// Input bytes, the zero point on the halo, rubbish in gaps, and 63 bytes more.
+pub(crate) fn input(x: &Place, zero_point: u8, fill: Fill, random: &mut Random) -> Vec<u8> {
+    let mut bytes = vec![zero_point; x.batch * x.image + 63];
+    for n in 0..x.batch {
+        for iy in 0..x.height {
+            for ix in 0..x.width {
+                let at = x.at(n, iy, ix);
+                bytes[at..][..x.pixel].copy_from_slice(&random.bytes(Fill::Random, x.pixel));
+                bytes[at..][..x.channels].copy_from_slice(&random.bytes(fill, x.channels));
+            }
+        }
+    }
+    bytes
+}
+
+/// An output buffer of bytes 0xa5, so that a store where none belongs is seen.
+pub(crate) fn untouched<T: Pod>(y: &Place) -> Vec<T> {
+    let mut buffer = vec![T::zeroed(); y.batch * y.image];
+    bytemuck::cast_slice_mut::<_, u8>(&mut buffer).fill(0xa5);
+    buffer
+}
+
+/// Fills summands.
+pub(crate) trait Element: Sized {
+    fn fill(random: &mut Random, count: usize) -> Vec<Self>;
+}
+
+impl Element for u8 {
+    fn fill(random: &mut Random, count: usize) -> Vec<u8> {
+        random.bytes(Fill::Random, count)
+    }
+}
+
+impl Element for f32 {
+    fn fill(random: &mut Random, count: usize) -> Vec<f32> {
+        random.floats(-50.0, 50.0, count)
     }
 }
 

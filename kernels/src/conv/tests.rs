@@ -3,8 +3,8 @@
 use super::*;
 use crate::epilogue::*;
 use crate::isa::Name;
-use crate::testing::{self, Failures, Fill, Random};
-use std::{format, vec, vec::Vec};
+use crate::testing::{self, Element, Failures, Fill, Random, Tensors};
+use std::{format, vec};
 
 /// What varies besides the epilogue.
 #[derive(Clone, Copy, Debug)]
@@ -33,43 +33,11 @@ const BASE: Case = Case {
     seed: 0,
 };
 
-/// A tensor with a gap after the channels of each pixel.
-fn gapped(shape: [usize; 4], halo: [usize; 4], gap: usize) -> Place {
-    let [batch, height, width, channels] = shape;
-    Place { channels, ..Place::with_halo([batch, height, width, channels + gap], halo) }
-}
-
 impl Case {
-    /// Shapes: the smallest input whose last windows reach one pixel past it, where the window allows.
     fn params<E>(&self, epilogue: E) -> Params<E> {
-        let Window { kernel, stride, dilation, pad } = self.window;
-        let reach = |axis: usize, o: usize| (o - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1;
-        let extent = |axis, o| (reach(axis, o) - pad[axis]).saturating_sub(pad[axis] / 2).max(1);
-        let [batch, height, width] = self.y;
-        let (h, w) = (extent(0, height), extent(1, width));
-        let (after_h, after_w) = (reach(0, height) - pad[0].min(reach(0, height)), reach(1, width) - pad[1]);
-        let halo = [pad[0], after_h.saturating_sub(h), pad[1], after_w.saturating_sub(w)];
-        Params {
-            x: gapped([batch, h, w, self.ic], halo, self.gap[0]),
-            y: gapped([batch, height, width, self.oc], [0; 4], self.gap[1]),
-            window: self.window,
-            zero_point: self.zero_point,
-            epilogue,
-        }
-    }
-
-    /// Input bytes with the zero point on the halo.
-    fn input(&self, x: &Place, random: &mut Random) -> Vec<u8> {
-        let mut bytes = vec![self.zero_point; x.batch * x.image + 64];
-        for n in 0..x.batch {
-            for y in 0..x.height {
-                for c in 0..x.width {
-                    let at = x.at(n, y, c);
-                    bytes[at..][..x.channels].copy_from_slice(&random.bytes(self.fill, x.channels));
-                }
-            }
-        }
-        bytes
+        let (y, channels) = (self.y, [self.ic, self.oc]);
+        let (x, y) = Tensors { y, channels, window: self.window, gap: self.gap }.places();
+        Params { x, y, window: self.window, zero_point: self.zero_point, epilogue }
     }
 
     /// Compares every ISA with the reference, and the packed image's size with what was announced.
@@ -81,7 +49,7 @@ impl Case {
     {
         let mut random = Random::new(self.seed);
         let params = self.params(epilogue);
-        let x = self.input(&params.x, &mut random);
+        let x = testing::input(&params.x, self.zero_point, self.fill, &mut random);
         let taps = self.window.kernel[0] * self.window.kernel[1] * self.ic;
         let hwio = random.weights(self.fill, taps * self.oc);
         // The accumulators' spread is about 74² √K for random fills; the outputs' should pass both clamps.
@@ -97,8 +65,7 @@ impl Case {
         let image: &mut [u8] = bytemuck::cast_slice_mut(&mut image);
         params.pack(&hwio, PerChannel { start: &starts, scale: &scale, bias: &bias }, image);
         let image: &[u8] = image;
-        let mut fresh = vec![E::Out::zeroed(); params.y.batch * params.y.image];
-        bytemuck::cast_slice_mut::<_, u8>(&mut fresh).fill(0xa5);
+        let fresh = testing::untouched::<E::Out>(&params.y);
         let mut want = fresh.clone();
         reference(&params, &x, &hwio, [&scale, &bias], &summand, &mut want);
         for isa in testing::isas() {
@@ -112,24 +79,7 @@ impl Case {
     /// A summand of the output's shape.
     fn summand(&self) -> Place {
         let [batch, height, width] = self.y;
-        gapped([batch, height, width, self.oc], [1, 0, 0, 2], 3)
-    }
-}
-
-/// Fills summands.
-trait Element: Sized {
-    fn fill(random: &mut Random, count: usize) -> Vec<Self>;
-}
-
-impl Element for u8 {
-    fn fill(random: &mut Random, count: usize) -> Vec<u8> {
-        random.bytes(Fill::Random, count)
-    }
-}
-
-impl Element for f32 {
-    fn fill(random: &mut Random, count: usize) -> Vec<f32> {
-        random.floats(-50.0, 50.0, count)
+        testing::gapped([batch, height, width, self.oc], [1, 0, 0, 2], 3)
     }
 }
 

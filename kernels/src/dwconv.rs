@@ -1,0 +1,217 @@
+//! Depthwise convolution, one output channel for each input channel.
+//!
+//! ```text
+//! acc[c] = Σ_{ky,kx} (x[oy*sh + ky*dh - top, ox*sw + kx*dw - left, c] - zero_point) * w[ky,kx,c]
+//! y[c]   = epilogue(acc[c], scale[c], bias[c], summand[c])
+//! ```
+//!
+//! A dot product wants four bytes of one output together, and NHWC keeps a channel's taps apart. Four taps of a row,
+//! 64 channels each, are interleaved byte by byte; the unpacks leave channels in the very order that the epilogue
+//! undoes for free. Weights are packed as `[group 64][ky][kx / 4][panel 4][lane 16][4]`, absent taps being zero.
+//! Cost: pixels * c * kernel_h * kernel_w MACs; bound by the unpacks, 8 for 4 taps of 64 channels.
+
+use crate::epilogue::Epilogue;
+use crate::isa::{Isa, Kernel};
+use crate::pack::{self, PerChannel, Weights};
+use crate::tile::{Sums, Tiles};
+use crate::window::{self, Place, Walk, Window};
+use bytemuck::Zeroable;
+
+/// One depthwise convolution; `x` and `y` have the same channels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Params<E> {
+    /// The input, surrounded by a halo as wide as `window.pad` and the last windows ask.
+    pub x: Place,
+    /// The output.
+    pub y: Place,
+    /// The window over the input.
+    pub window: Window,
+    /// What the input holds for the real value 0.
+    pub zero_point: u8,
+    /// From accumulators to outputs.
+    pub epilogue: E,
+}
+
+impl<E> Params<E> {
+    /// Channels with the padding of the last group, which is always of 64.
+    #[inline(always)]
+    const fn lanes(&self) -> usize {
+        self.y.channels.next_multiple_of(64)
+    }
+
+    /// Groups of 4 taps.
+    #[inline(always)]
+    const fn k4(&self) -> usize {
+        self.window.kernel[0] * self.window.kernel[1].div_ceil(4)
+    }
+
+    /// Multiply-accumulates, padding included.
+    pub const fn macs(&self) -> usize {
+        self.y.pixels() * self.y.channels * self.window.kernel[0] * self.window.kernel[1]
+    }
+
+    /// Bytes of the packed image.
+    pub const fn packed_bytes(&self) -> usize {
+        pack::image_bytes(self.lanes(), self.k4())
+    }
+
+    /// Packs weights in HWC order into `image`, which has `packed_bytes` and begins on a multiple of 64.
+    pub fn pack(&self, hwc: &[i8], per_channel: PerChannel<'_>, image: &mut [u8]) {
+        let [_, kernel_w] = self.window.kernel;
+        let panels = per_channel.pack(self.lanes(), image);
+        pack::pack_panels([self.y.channels, self.lanes()], self.k4(), panels, |c, k| {
+            let row = kernel_w.next_multiple_of(4);
+            let (ky, kx) = (k / row, k % row);
+            if kx < kernel_w { hwc[(ky * kernel_w + kx) * self.y.channels + c] } else { 0 }
+        });
+    }
+
+    /// Sees a packed image.
+    #[inline(always)]
+    pub fn weights<'a>(&self, image: &'a [u8]) -> Weights<'a> {
+        Weights::new(image, self.lanes())
+    }
+}
+
+/// The meaning of a depthwise convolution. Weights are HWC; `summand` is the epilogue's, empty when there is none.
+pub fn reference<E: Epilogue>(
+    params: &Params<E>,
+    x: &[u8],
+    hwc: &[i8],
+    [scale, bias]: [&[f32]; 2],
+    summand: &[E::Summand],
+    y: &mut [E::Out],
+) {
+    let Params { x: at_x, y: at_y, window, zero_point, epilogue } = params;
+    let at_summand = epilogue.summand();
+    for n in 0..at_y.batch {
+        for oy in 0..at_y.height {
+            for ox in 0..at_y.width {
+                for c in 0..at_y.channels {
+                    let mut acc = 0i32;
+                    for ky in 0..window.kernel[0] {
+                        for kx in 0..window.kernel[1] {
+                            let iy = window.input(0, oy, ky, at_x.height);
+                            let ix = window.input(1, ox, kx, at_x.width);
+                            let (Some(iy), Some(ix)) = (iy, ix) else { continue };
+                            let x = i32::from(x[at_x.at(n, iy, ix) + c]) - i32::from(*zero_point);
+                            acc += x * i32::from(hwc[(ky * window.kernel[1] + kx) * at_y.channels + c]);
+                        }
+                    }
+                    let s = summand.get(at_summand.at(n, oy, ox) + c).copied();
+                    let s = s.unwrap_or_else(E::Summand::zeroed);
+                    y[at_y.at(n, oy, ox) + c] = epilogue.reference(acc, scale[c], bias[c], s);
+                }
+            }
+        }
+    }
+}
+
+/// The fast form. Kernel id: `dwconv-4x64c4-{isa}`, with one row on ISAs of 16 registers.
+///
+/// Output bytes between the channels of `y` and its pixel pitch are left alone.
+pub struct DwConv<'a, E: Epilogue> {
+    /// Shapes and epilogue.
+    pub params: &'a Params<E>,
+    /// The packed weights.
+    pub weights: Weights<'a>,
+    /// The input's buffer.
+    pub x: &'a [u8],
+    /// The summand's buffer; empty when there is none.
+    pub summand: &'a [E::Summand],
+    /// The output's buffer.
+    pub y: &'a mut [E::Out],
+}
+
+impl<E: Epilogue> Kernel for DwConv<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<I: Isa>(self, isa: I) {
+        let Params { x, y, window, epilogue, .. } = self.params;
+        let ((x0, dx), (y0, dy)) = (window::under(x, window), window::plain(y));
+        let (s0, ds) = window::plain(&epilogue.summand());
+        let walk = Walk::new([y.height, y.width], [x0, y0, s0], [dx, dy, ds]);
+        let mut panels = self.weights.panels;
+        for group in pack::groups(self.params.lanes()) {
+            let (now, rest) = panels.split_at(4 * self.params.k4());
+            panels = rest;
+            let pitch = [window.dilation[0] * x.row, window.dilation[1] * x.pixel];
+            let mut tiles = Tiles {
+                sums: Taps { kernel: window.kernel, pitch, x: self.x, panels: now },
+                epilogue,
+                weights: self.weights,
+                group,
+                channels: y.channels,
+                walk,
+                pixels: y.pixels(),
+                summand: self.summand,
+                y: &mut *self.y,
+            };
+            // Four pixels are 16 sums; 4 weights and the interleaving take the other half of 32 registers.
+            if I::REGISTERS >= 32 && tiles.pixels >= 4 {
+                tiles.run::<I, 4, 4>(isa);
+            } else {
+                tiles.run::<I, 1, 4>(isa);
+            }
+        }
+    }
+}
+
+/// The taps of one group of 64 channels.
+struct Taps<'a> {
+    kernel: [usize; 2],
+    /// From a tap to the next, along rows and along columns.
+    pitch: [usize; 2],
+    x: &'a [u8],
+    panels: &'a [[i8; 64]],
+}
+
+impl Sums for Taps<'_> {
+    #[inline(always)]
+    fn sums<I: Isa, const MR: usize, const NV: usize>(
+        &self,
+        isa: I,
+        mut acc: [[I::I32; NV]; MR],
+        part: usize,
+        first: usize,
+        at: [usize; MR],
+    ) -> [[I::I32; NV]; MR] {
+        let [kernel_h, kernel_w] = self.kernel;
+        let mut panels = self.panels.chunks_exact(4);
+        for ky in 0..kernel_h {
+            for kx in (0..kernel_w).step_by(4) {
+                let Some(w) = panels.next() else { return acc };
+                let mut wv = [isa.load_w(&w[0], part); NV];
+                for s in 1..NV {
+                    wv[s] = isa.load_w(&w[s], part);
+                }
+                let taps = ky * self.pitch[0] + kx * self.pitch[1] + first;
+                for m in 0..MR {
+                    let x = self.four_taps(isa, at[m] + taps, kernel_w - kx);
+                    for s in 0..NV {
+                        acc[m][s] = isa.dot4(acc[m][s], x[s], wv[s]);
+                    }
+                }
+            }
+        }
+        acc
+    }
+}
+
+impl Taps<'_> {
+    /// Taps `at`, and the next three if there are so many, interleaved.
+    #[inline(always)]
+    fn four_taps<I: Isa>(&self, isa: I, at: usize, count: usize) -> [I::X; 4] {
+        let mut taps = [isa.load_bytes(&self.x[at..]); 4];
+        for j in 1..4 {
+            // Absent taps meet zero weights; repeating tap 0 keeps the read inside the slice.
+            let here = if j < count { at + j * self.pitch[1] } else { at };
+            taps[j] = isa.load_bytes(&self.x[here..]);
+        }
+        isa.interleave4(taps)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The loops around a tile, the same for every product: parts of a group, pixels, and the way out.
+//!
+//! Pixels are numbered over all rows and images, and a tile is any MR consecutive ones. The last tile moves back to
+//! be full, and computes some pixels twice: cheaper than a narrow tile, and nothing depends on the row width.
+
+use crate::epilogue::Epilogue;
+use crate::isa::Isa;
+use crate::pack::{Group, Weights};
+use crate::window::Walk;
+
+/// What a tile sums.
+pub(crate) trait Sums {
+    /// Adds to `acc` the products of MR pixels, whose windows begin at `at`, with the channels of part `part` of the
+    /// group, which begin at channel `first`.
+    fn sums<I: Isa, const MR: usize, const NV: usize>(
+        &self,
+        isa: I,
+        acc: [[I::I32; NV]; MR],
+        part: usize,
+        first: usize,
+        at: [usize; MR],
+    ) -> [[I::I32; NV]; MR];
+}
+
+/// All pixels of one group of channels.
+pub(crate) struct Tiles<'a, E: Epilogue, S> {
+    pub(crate) sums: S,
+    pub(crate) epilogue: &'a E,
+    pub(crate) weights: Weights<'a>,
+    pub(crate) group: Group,
+    /// Channels of the tensor; the group may reach past them.
+    pub(crate) channels: usize,
+    /// Where x, y and the summand have each output pixel.
+    pub(crate) walk: Walk<3>,
+    pub(crate) pixels: usize,
+    pub(crate) summand: &'a [E::Summand],
+    pub(crate) y: &'a mut [E::Out],
+}
+
+impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
+    /// Computes the group, whose `vectors` is NV, by tiles of MR <= `pixels` rows.
+    #[inline(always)]
+    pub(crate) fn run<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I) {
+        for part in 0..16 / I::LANES {
+            let first = self.group.first + part * NV * I::LANES;
+            if first < self.channels {
+                self.part::<I, MR, NV>(isa, part, first);
+            }
+        }
+    }
+
+    /// All tiles of the `NV * LANES` channels from `first`.
+    #[inline(always)]
+    fn part<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I, part: usize, first: usize) {
+        let mut walk = self.walk;
+        let mut pixel = 0;
+        while pixel < self.pixels {
+            if pixel + MR > self.pixels {
+                walk.seek(self.pixels - MR);
+            }
+            let mut at = [[0; MR]; 3];
+            for m in 0..MR {
+                for t in 0..3 {
+                    at[t][m] = walk.at[t];
+                }
+                walk.step();
+            }
+            self.tile::<I, MR, NV>(isa, part, first, at);
+            pixel += MR;
+        }
+    }
+
+    #[inline(always)]
+    fn tile<I: Isa, const MR: usize, const NV: usize>(
+        &mut self,
+        isa: I,
+        part: usize,
+        first: usize,
+        [x, y, summand]: [[usize; MR]; 3],
+    ) {
+        let panel = self.group.first / 16;
+        let mut acc = [[isa.splat_i32(0); NV]; MR];
+        let mut scale = [isa.splat_f32(0.0); NV];
+        let mut bias = scale;
+        for s in 0..NV {
+            let start = isa.load_i32(&self.weights.start[panel + s], part);
+            for m in 0..MR {
+                acc[m][s] = start;
+            }
+            scale[s] = isa.load_f32(&self.weights.scale[panel + s], part);
+            bias[s] = isa.load_f32(&self.weights.bias[panel + s], part);
+        }
+        let acc = self.sums.sums::<I, MR, NV>(isa, acc, part, first, x);
+        let count = (self.channels - first).min(NV * I::LANES);
+        for m in 0..MR {
+            let y = &mut self.y[y[m] + first..][..count];
+            let summand = self.summand.get(summand[m] + first..).unwrap_or(&[]);
+            self.epilogue.finish::<I, NV>(isa, acc[m], scale, bias, summand, y);
+        }
+    }
+}
