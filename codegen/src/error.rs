@@ -50,19 +50,38 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.op.is_empty(), self.node.is_empty()) {
             (true, true) => {}
-            (true, false) => write!(f, "`{}`: ", self.node)?,
-            (false, _) => write!(f, "{} `{}`: ", self.op, self.node)?,
+            (true, false) => write!(f, "`{}`: ", shown(&self.node))?,
+            (false, _) => write!(f, "{} `{}`: ", shown(&self.op), shown(&self.node))?,
         }
-        f.write_str(&self.reason.found)?;
+        f.write_str(&shown(&self.reason.found))?;
         if !self.reason.supported.is_empty() {
-            write!(f, "; supported: {}", self.reason.supported)?;
+            write!(f, "; supported: {}", shown(&self.reason.supported))?;
         }
         if !self.reason.help.is_empty() {
-            write!(f, "\n  help: {}", self.reason.help)?;
+            write!(f, "\n  help: {}", shown(&self.reason.help))?;
         }
         Ok(())
     }
 }
+
+/// Text of a file for a terminal: control characters (a file must not drive the terminal) are escaped, and of more than
+/// [`LONGEST`] characters the middle is left out.
+fn shown(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let count = text.chars().count();
+    if count <= LONGEST {
+        return text.chars().map(escape).collect();
+    }
+    let head: String = text.chars().take(LONGEST / 2).map(escape).collect();
+    let tail: String = text.chars().skip(count - LONGEST / 2).map(escape).collect();
+    format!("{head} ... {tail}")
+}
+
+/// Of one part of a message, this many characters are shown.
+const LONGEST: usize = 600;
+
+/// Of one file's problems, this many are shown; the rest is counted.
+const MOST: usize = 40;
 
 /// Everything that is wrong, in the order it was found. Never empty when it is returned as an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,11 +110,14 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.0.iter().enumerate() {
+        for (i, problem) in self.0.iter().take(MOST).enumerate() {
             if i > 0 {
                 writeln!(f)?;
             }
             write!(f, "error: {problem}")?;
+        }
+        if self.0.len() > MOST {
+            write!(f, "\nerror: and {} more problems", self.0.len() - MOST)?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! Types, shapes and constants of every edge, before anything runs.
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph, NodeId};
+use crate::limits::Budget;
 use crate::ops::{Fact, Inputs, Op, Products};
-use crate::tensor::Shape;
+use crate::tensor::{DataType, Shape, elements};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -34,10 +35,11 @@ pub fn infer(graph: &Graph, shapes: &HashMap<String, Shape>) -> (Facts, Problems
     let Ok(order) = graph.order() else {
         return (facts, Problems::file(Reason::new("the graph has a cycle")));
     };
+    let mut budget = Budget::FOLD;
     for id in order {
         let node = graph.node(id);
         let Some(x) = facts.inputs(graph, id) else { continue };
-        match outputs(graph, id, &x, shapes) {
+        match outputs(graph, id, &x, shapes, &mut budget) {
             Ok(y) => drop(facts.0.insert(id, y)),
             Err(reason) => problems.add(&node.name, node.op.name(), reason),
         }
@@ -50,19 +52,42 @@ fn outputs(
     id: NodeId,
     x: &[Fact],
     shapes: &HashMap<String, Shape>,
+    budget: &mut Budget,
 ) -> Result<Vec<Fact>, Reason> {
     let node = graph.node(id);
     if let (Op::Placeholder(op), Some(shape)) = (&node.op, shapes.get(&node.name)) {
+        elements(shape)?;
         return Ok(vec![Fact::new(op.dtype, shape.clone())]);
     }
     let y = node.op.infer(x)?;
+    check(&y)?;
     if x.is_empty() || y.iter().all(|f| f.value.is_some()) || x.iter().any(|f| f.value.is_none()) {
         return Ok(y);
     }
+    budget.work(node.op.macs(x, &y))?;
+    y.iter().try_for_each(|y| budget.take(bytes(y)))?;
     let values: Vec<_> = x.iter().filter_map(|f| f.value.as_deref()).collect();
     let constant = constant_inputs(graph, id);
     let y = node.op.eval(Inputs { tensors: &values, constant: &constant, products: Products::Contract })?;
     Ok(y.into_iter().map(|t| Fact::constant(Arc::new(t))).collect())
+}
+
+/// Refuses outputs that are too large to exist, so that nobody has to wonder later.
+pub(crate) fn check(y: &[Fact]) -> Result<(), Reason> {
+    y.iter().try_for_each(|y| elements(&y.shape).map(drop))
+}
+
+/// Bytes that a tensor takes in memory; of strings, which only constants hold, without their text.
+pub(crate) fn bytes(fact: &Fact) -> u64 {
+    use DataType::*;
+    let each = match fact.dtype {
+        DtQuint8 | DtQint8 | DtUint8 | DtInt8 | DtBool => 1,
+        DtInt16 | DtUint16 | DtQint16 | DtQuint16 | DtHalf | DtBfloat16 => 2,
+        DtFloat | DtInt32 | DtQint32 | DtUint32 => 4,
+        DtString => size_of::<Vec<u8>>() as u64,
+        _ => 8,
+    };
+    fact.shape.iter().fold(each, |n, &d| n.saturating_mul(d as u64))
 }
 
 /// Which inputs of a node come from Const nodes; see [`Inputs::constant`].

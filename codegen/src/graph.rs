@@ -147,8 +147,9 @@ impl Graph {
                     Mark::New | Mark::Open => mark[id.0] = Mark::Open,
                 }
                 let node = self.node(id);
-                let needs = node.inputs.iter().map(|e| e.node).chain(node.control.iter().copied()).nth(next);
-                if let Some(need) = needs {
+                // By index: a node may have a million inputs, so walking to the next one would be quadratic.
+                let control = || node.control.get(next - node.inputs.len()).copied();
+                if let Some(need) = node.inputs.get(next).map(|e| e.node).or_else(control) {
                     stack.extend([(id, next + 1), (need, 0)]);
                 } else {
                     mark[id.0] = Mark::Done;

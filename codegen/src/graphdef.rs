@@ -11,8 +11,10 @@ use crate::wire::{GraphDef, NodeDef, VersionDef};
 use prost::Message;
 use std::collections::HashMap;
 
+mod claims;
 mod decode;
 mod encode;
+mod guess;
 pub use decode::tensor;
 pub use encode::tensor_proto;
 
@@ -22,16 +24,12 @@ const PRODUCER: i32 = 2000;
 /// Reads a binary GraphDef. The outputs are the nodes that nobody reads, constants and no-ops aside.
 pub fn read(bytes: &[u8]) -> Result<Graph, Problems> {
     let def = GraphDef::decode(bytes).map_err(|e| {
-        Problems::file(
-            Reason::new(format!("this is not a binary GraphDef: {e}"))
-                .help("give a frozen graph as TensorFlow writes it with as_text=False"),
-        )
+        Problems::file(Reason::new(format!("this is not a binary GraphDef: {e}")).help(guess::help(bytes)))
     })?;
     if def.node.is_empty() {
-        return Err(Problems::file(
-            Reason::new("the file holds no node").help("give a frozen GraphDef (.pb)"),
-        ));
+        return Err(Problems::file(Reason::new("the file holds no node").help(guess::help(bytes))));
     }
+    claims::check(&def.node, bytes.len())?;
     let mut graph = nodes(&def.node)?;
     graph.outputs = sinks(&graph);
     verify(&graph)?;

@@ -7,6 +7,7 @@ pub mod facts;
 pub mod graph;
 pub mod graphdef;
 pub mod interpret;
+pub mod limits;
 pub mod ops;
 pub mod tensor;
 pub mod verify;

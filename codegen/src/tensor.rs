@@ -8,19 +8,27 @@ pub use crate::wire::DataType;
 /// The most elements one tensor may have (1 GiB of f32): a hostile file cannot ask for more.
 pub const MAX_ELEMENTS: usize = 1 << 28;
 
+/// The most dimensions one tensor may have, TensorFlow's own limit.
+pub const MAX_RANK: usize = 254;
+
 /// A shape, every dimension known.
 pub type Shape = Vec<usize>;
 
 /// Number of elements of `shape`, or why there are too many.
+///
+/// Dimensions of zero count as one against the limit: `[0, 2^60]` is empty, but any product over some of its
+/// dimensions (a stride, a row) must stay computable too.
 pub fn elements(shape: &[usize]) -> Result<usize, Reason> {
-    // A zero anywhere makes the product zero, whatever the others claim.
-    if shape.contains(&0) {
-        return Ok(0);
+    if shape.len() > MAX_RANK {
+        let found = format!("a tensor of {} dimensions", shape.len());
+        return Err(Reason::new(found).supported(format!("at most {MAX_RANK}")));
     }
-    shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d).filter(|&n| n <= MAX_ELEMENTS)).ok_or_else(|| {
+    let room = |n: usize, &d: &usize| n.checked_mul(d.max(1)).filter(|&n| n <= MAX_ELEMENTS);
+    let product = shape.iter().try_fold(1, room).ok_or_else(|| {
         Reason::new(format!("a tensor of shape {shape:?}"))
             .supported(format!("at most {MAX_ELEMENTS} elements"))
-    })
+    })?;
+    Ok(if shape.contains(&0) { 0 } else { product })
 }
 
 /// The elements of a tensor. Quantized types are stored as their integers: quint8 as U8, qint8 as I8, qint32 as I32;
@@ -92,6 +100,13 @@ impl Data {
     /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(v) => v.iter().map(|s| size_of::<Vec<u8>>() + s.len()).sum(),
+            numbers => each_data!(numbers, v => std::mem::size_of_val(v.as_slice())),
+        }
     }
 }
 

@@ -13,8 +13,11 @@ pub fn verify(graph: &Graph) -> Result<(), Problems> {
     let mut problems = Problems::default();
     let mut names = HashSet::new();
     for node in &graph.nodes {
-        if node.name.is_empty() || !names.insert(node.name.as_str()) {
-            problems.add(&node.name, node.op.name(), Reason::new("this name is empty or there twice"));
+        if node.name.is_empty() {
+            problems.add("", node.op.name(), Reason::new("a node without a name"));
+        } else if !names.insert(node.name.as_str()) {
+            let reason = Reason::new("two nodes have this name").help("node names must be unique in a graph");
+            problems.add(&node.name, node.op.name(), reason);
         }
         for edge in &node.inputs {
             if let Err(reason) = port(graph, *edge) {

@@ -20,7 +20,8 @@ pub fn tensor(proto: &TensorProto) -> Result<Tensor, Reason> {
     Tensor::new(dtype, shape, data)
 }
 
-fn shape(proto: &TensorProto) -> Result<Vec<usize>, Reason> {
+/// The shape; absent is a scalar.
+pub(super) fn shape(proto: &TensorProto) -> Result<Vec<usize>, Reason> {
     let Some(shape) = &proto.tensor_shape else { return Ok(vec![]) };
     if shape.unknown_rank {
         return Err(Reason::new("a tensor of unknown rank"));
