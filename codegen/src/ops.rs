@@ -69,6 +69,7 @@ macro_rules! ops {
 }
 
 pub mod opaque;
+pub mod window;
 
 ops! {
     placeholder::Placeholder: "Placeholder";
