@@ -14,14 +14,37 @@
 //! | [`network`] | the [`Network`] trait and the description of a network |
 //! | [`tensor`] | views of inputs and outputs |
 //! | [`mod@digest`] | the fixed input and the digest of outputs |
+//! | [`mod@top_k`] | the greatest scores |
 //! | [`kernels`] | the microkernels and the instruction sets |
+//!
+//! With it, what an executable and the tool need beside networks:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `app` | the command line of a baked executable |
+//! | `picture` | PNG, JPEG, PPM, and resizing |
+//! | `preprocess` | the arithmetic from pixels to inputs |
+//! | `npy`, `array` | NumPy's files |
+//! | `files` | files that are either whole or absent |
 #![cfg_attr(not(feature = "std"), no_std)]
 
 #[cfg(all(test, not(feature = "std")))]
 extern crate std;
 
+#[cfg(feature = "std")]
+pub mod app;
+#[cfg(feature = "std")]
+pub mod array;
 pub mod digest;
+#[cfg(feature = "std")]
+pub mod files;
 pub mod network;
+#[cfg(feature = "std")]
+pub mod npy;
+#[cfg(feature = "std")]
+pub mod picture;
+#[cfg(feature = "std")]
+pub mod preprocess;
 pub mod tensor;
 pub mod top_k;
 

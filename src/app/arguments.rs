@@ -1,0 +1,165 @@
+//! The arguments, by hand: a baked executable carries few dependencies.
+
+use super::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// What to do.
+#[derive(Debug, PartialEq)]
+pub(super) enum Command {
+    Help,
+    Version,
+    Digest,
+    Bench,
+    /// Classify the pictures inside the executable.
+    Samples,
+    /// Classify pictures.
+    Pictures(Vec<PathBuf>),
+    /// Run raw tensors; each is `[NAME=]FILE.npy`.
+    Tensors {
+        inputs: Vec<OsString>,
+        outputs: Vec<OsString>,
+    },
+}
+
+/// What to do and how.
+#[derive(Debug, PartialEq)]
+pub(super) struct Arguments {
+    pub(super) command: Command,
+    pub(super) isa: Option<String>,
+    pub(super) preprocess: Option<String>,
+}
+
+/// The arguments as they were found.
+#[derive(Default)]
+struct Found {
+    /// `--help` and its like; the first decides.
+    mode: Option<(&'static str, Command)>,
+    pictures: Vec<PathBuf>,
+    inputs: Vec<OsString>,
+    outputs: Vec<OsString>,
+    isa: Option<OsString>,
+    preprocess: Option<OsString>,
+}
+
+/// Reads the arguments behind the program's name.
+pub(super) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Arguments, Error> {
+    let mut found = Found::default();
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some("--") => found.pictures.extend(arguments.by_ref().map(PathBuf::from)),
+            Some(option) if option.starts_with('-') && option.len() > 1 => {
+                found.option(option, &mut arguments)?;
+            }
+            _ => found.pictures.push(argument.into()),
+        }
+    }
+    found.finish()
+}
+
+impl Found {
+    /// One option; its value follows it or stands behind `=`.
+    fn option(&mut self, option: &str, rest: &mut dyn Iterator<Item = OsString>) -> Result<(), Error> {
+        let (name, inline) = match option.split_once('=') {
+            Some((name, value)) => (name, Some(OsString::from(value))),
+            None => (option, None),
+        };
+        let has_value = inline.is_some();
+        let mut value = |name| inline.clone().or_else(|| rest.next()).ok_or(Error::Value(name));
+        match name {
+            "--isa" => self.isa = Some(value("--isa")?),
+            "--preprocess" => self.preprocess = Some(value("--preprocess")?),
+            "--npy" => self.inputs.push(value("--npy")?),
+            "--out" => self.outputs.push(value("--out")?),
+            _ if has_value => return Err(Error::Option(option.to_owned())),
+            "-h" | "--help" => self.mode("--help", Command::Help),
+            "-V" | "--version" => self.mode("--version", Command::Version),
+            "--digest" => self.mode("--digest", Command::Digest),
+            "--bench" => self.mode("--bench", Command::Bench),
+            _ => return Err(Error::Option(option.to_owned())),
+        }
+        Ok(())
+    }
+
+    fn mode(&mut self, name: &'static str, command: Command) {
+        self.mode.get_or_insert((name, command));
+    }
+
+    fn finish(self) -> Result<Arguments, Error> {
+        let text = |value: OsString| value.to_string_lossy().into_owned();
+        let (isa, preprocess) = (self.isa.map(text), self.preprocess.map(text));
+        let raw = !self.inputs.is_empty() || !self.outputs.is_empty();
+        let picture = self.pictures.first().map(|picture| picture.display().to_string());
+        let command = match (self.mode, picture) {
+            (Some((_, command @ (Command::Help | Command::Version))), _) => command,
+            (Some((mode, _)), Some(picture)) => return Err(Error::Conflict { one: picture, other: mode }),
+            (Some((mode, _)), None) if raw => {
+                return Err(Error::Conflict { one: "--npy/--out".to_owned(), other: mode });
+            }
+            (Some((_, command)), None) => command,
+            (None, Some(picture)) if raw => {
+                let other = "--npy and --out: give pictures or raw tensors";
+                return Err(Error::Conflict { one: picture, other });
+            }
+            (None, _) if raw => Command::Tensors { inputs: self.inputs, outputs: self.outputs },
+            (None, Some(_)) => Command::Pictures(self.pictures),
+            (None, None) => Command::Samples,
+        };
+        Ok(Arguments { command, isa, preprocess })
+    }
+}
+
+/// `NAME=FILE` or `FILE`.
+pub(super) fn name_and_file(argument: &OsStr) -> (Option<String>, PathBuf) {
+    match argument.to_str().and_then(|argument| argument.split_once('=')) {
+        Some((name, file)) => (Some(name.to_owned()), file.into()),
+        None => (None, argument.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
+        parse(arguments.iter().map(OsString::from)).map_err(|error| error.to_string())
+    }
+
+    fn command(arguments: &[&str]) -> Command {
+        parsed(arguments).unwrap().command
+    }
+
+    #[test]
+    fn each_form_is_its_command() {
+        assert_eq!(command(&[]), Command::Samples);
+        assert_eq!(
+            command(&["a.png", "--", "--b.png"]),
+            Command::Pictures(vec!["a.png".into(), "--b.png".into()])
+        );
+        assert_eq!(command(&["--digest"]), Command::Digest);
+        assert_eq!(command(&["--bench", "--isa", "avx2"]), Command::Bench);
+        assert_eq!(command(&["a.png", "--help"]), Command::Help);
+        assert_eq!(
+            command(&["--npy", "x=in.npy", "--out=y=out.npy"]),
+            Command::Tensors { inputs: vec!["x=in.npy".into()], outputs: vec!["y=out.npy".into()] }
+        );
+        let arguments = parsed(&["--isa=scalar", "--preprocess", "x/255"]).unwrap();
+        assert_eq!(
+            (arguments.isa.as_deref(), arguments.preprocess.as_deref()),
+            (Some("scalar"), Some("x/255"))
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let error = |arguments: &[&str]| parsed(arguments).unwrap_err();
+        assert_eq!(error(&["--iza", "avx2"]), "unknown option `--iza`");
+        assert_eq!(error(&["--digest=1"]), "unknown option `--digest=1`");
+        assert_eq!(error(&["--isa"]), "`--isa` needs a value");
+        assert_eq!(error(&["--bench", "a.png"]), "`a.png` does not go with --bench");
+        assert_eq!(
+            error(&["a.png", "--npy", "x.npy"]),
+            "`a.png` does not go with --npy and --out: give pictures or raw tensors"
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! Pictures to classes.
+
+use super::About;
+use super::error::Error;
+use super::session::{Repeats, Session, summary, zeros};
+use super::times::Times;
+use crate::array::Elements;
+use crate::files;
+use crate::network::Network;
+use crate::picture::Picture;
+use crate::preprocess::Preprocess;
+use crate::top_k;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How many classes are printed.
+const TOP: usize = 5;
+
+/// Classifies the pictures inside the executable.
+pub(super) fn samples<N: Network>(
+    session: &mut Session<'_, N>,
+    about: &About,
+    preprocess: &Preprocess,
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    if about.samples.is_empty() {
+        return Err(Error::NoSamples);
+    }
+    let mut times = Vec::new();
+    for sample in about.samples {
+        times.extend(classify(session, about, preprocess, sample.name, sample.bytes, out)?);
+    }
+    summary(session, &Times::new(times), out).map_err(Error::Print)
+}
+
+/// Classifies files.
+pub(super) fn files<N: Network>(
+    session: &mut Session<'_, N>,
+    about: &About,
+    preprocess: &Preprocess,
+    paths: &[PathBuf],
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    let mut times = Vec::new();
+    for path in paths {
+        let name = path.display().to_string();
+        let bytes =
+            files::read(path).map_err(|error| Error::File { path: name.clone(), verb: "read", error })?;
+        times.extend(classify(session, about, preprocess, &name, &bytes, out)?);
+    }
+    summary(session, &Times::new(times), out).map_err(Error::Print)
+}
+
+/// Classifies one picture, prints its classes, and tells how long the runs took.
+fn classify<N: Network>(
+    session: &mut Session<'_, N>,
+    about: &About,
+    preprocess: &Preprocess,
+    name: &str,
+    bytes: &[u8],
+    out: &mut impl Write,
+) -> Result<Vec<Duration>, Error> {
+    let [input] = N::INFO.inputs else {
+        return Err(Error::Inputs { name: name.to_owned(), inputs: N::INFO.inputs.len() });
+    };
+    let x = Picture::decode(bytes).and_then(|picture| picture.into_input(input, preprocess));
+    let x = x.map_err(|error| Error::Picture { name: name.to_owned(), error })?;
+    let mut outputs = zeros(N::INFO.outputs);
+    let mut places: Vec<_> = outputs.iter_mut().map(Elements::all_mut).collect();
+    let times = session.run(&[x.all()], &mut places, Repeats::SHORT)?;
+    let scores = outputs.first().map(Elements::to_f32).unwrap_or_default();
+    print(name, &scores, about.classes, out).map_err(Error::Print)?;
+    Ok(times)
+}
+
+/// Prints the best classes: as percentages where the scores are a distribution.
+fn print(name: &str, scores: &[f32], classes: &[&str], out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(out, "{name}")?;
+    let distribution = is_distribution(scores);
+    for class in top_k::<TOP>(scores) {
+        match distribution {
+            true => write!(out, "  {:>6.2} %  ", class.score * 100.0)?,
+            false => write!(out, "  {:>10.4}  ", class.score)?,
+        }
+        match classes.get(class.index) {
+            Some(name) => writeln!(out, "{name}")?,
+            None => writeln!(out, "class {}", class.index)?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether the scores are probabilities: none negative, and one in all up to rounding.
+fn is_distribution(scores: &[f32]) -> bool {
+    let sum: f64 = scores.iter().copied().map(f64::from).sum();
+    scores.iter().all(|score| *score >= 0.0) && (sum - 1.0).abs() < 1e-3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_are_percentages_and_other_scores_are_not() {
+        let printed = |scores: &[f32], classes: &[&str]| {
+            let mut out = Vec::new();
+            print("p.png", scores, classes, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(printed(&[0.25, 0.75], &["cat", "dog"]), "p.png\n   75.00 %  dog\n   25.00 %  cat\n");
+        assert_eq!(printed(&[-1.5, 3.0], &[]), "p.png\n      3.0000  class 1\n     -1.5000  class 0\n");
+    }
+}

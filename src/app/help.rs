@@ -1,0 +1,64 @@
+//! `--help` and `--version`.
+
+use super::About;
+use crate::kernels::Name;
+use crate::network::{Network, TensorInfo};
+use std::io::{self, Write};
+
+/// What the executable is and what can be done with it.
+pub(super) fn help<N: Network>(about: &About, out: &mut impl Write) -> io::Result<()> {
+    let (name, preprocess) = (N::INFO.name, about.preprocess);
+    version::<N>(out)?;
+    writeln!(out, "One quantized network, baked into one executable.\n")?;
+    tensors("input", N::INFO.inputs, out)?;
+    tensors("output", N::INFO.outputs, out)?;
+    let classes = match about.classes.len() {
+        0 => "without names: indices are printed".to_owned(),
+        count => format!("{count} names"),
+    };
+    writeln!(out, "classes  {classes}\nsamples  {}\n", about.samples.len())?;
+    let isas: Vec<_> = Name::ALL.iter().filter(|isa| isa.available()).map(|isa| isa.as_str()).collect();
+    writeln!(
+        out,
+        "\
+usage
+  {name}                        classifies the sample pictures it carries
+  {name} PICTURE...             classifies PNG, JPEG or PPM files
+  {name} --npy IN --out OUT     runs raw tensors, .npy in and .npy out
+  {name} --bench                measures: two seconds of runs on a fixed input
+  {name} --digest               a digest of the outputs on the fixed input, the same on every machine
+
+options
+  --isa NAME            use these kernels; here: {isas}
+  --preprocess EXPR     arithmetic from pixel bytes `x` to the input; baked in: {preprocess}
+                        + - * / ( ) and [a,b,c] for one number a channel: (x-[124,117,104])/58
+  --npy [NAME=]IN.npy   an input; once for each. A file of n items runs item by item
+  --out [NAME=]OUT.npy  an output to keep; once for each wanted
+  -h, --help            this
+  -V, --version         name, digest of the graph, version
+
+Pictures are resized as a whole to the input's height and width (bilinear, antialiased) before `--preprocess`.
+Errors are one sentence and exit code 1.
+
+examples
+  {name} cat.jpg dog.png
+  {name} --isa scalar --digest
+  {name} --npy {input}=x.npy --out {output}=y.npy",
+        isas = isas.join(", "),
+        input = N::INFO.inputs.first().map_or("x", |tensor| tensor.name),
+        output = N::INFO.outputs.first().map_or("y", |tensor| tensor.name),
+    )
+}
+
+/// Name, the graph's digest, and the version of the runtime.
+pub(super) fn version<N: Network>(out: &mut impl Write) -> io::Result<()> {
+    let (name, digest) = (N::INFO.name, N::INFO.digest);
+    writeln!(out, "{name} (graph {digest:016x}), baked by bakelite {}", env!("CARGO_PKG_VERSION"))
+}
+
+fn tensors(kind: &str, tensors: &[TensorInfo], out: &mut impl Write) -> io::Result<()> {
+    for tensor in tensors {
+        writeln!(out, "{kind:<8} {} {} {:?}", tensor.name, tensor.dtype, tensor.shape)?;
+    }
+    Ok(())
+}

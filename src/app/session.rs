@@ -1,0 +1,142 @@
+//! A network and an instruction set: runs, measures, digests.
+
+use super::error::Error;
+use super::times::{Milliseconds, Times};
+use crate::array::Elements;
+use crate::digest;
+use crate::kernels::isa::{self, Isa, Name, Program};
+use crate::network::{Mismatch, Network, TensorInfo};
+use crate::tensor::{TensorMut, TensorRef};
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// A locked network and the ISA to run it with.
+pub(super) struct Session<'a, N> {
+    pub(super) model: &'a mut N,
+    pub(super) isa: Name,
+}
+
+/// How often to run: at least `least` times, then until the time is over, never more than `most` times.
+#[derive(Clone, Copy)]
+pub(super) struct Repeats {
+    least: usize,
+    most: usize,
+    time: Duration,
+}
+
+impl Repeats {
+    /// Only for the outputs.
+    pub(super) const ONCE: Self = Self { least: 1, most: 1, time: Duration::ZERO };
+    /// Beside a picture's classes.
+    pub(super) const SHORT: Self = Self { least: 5, most: 1000, time: Duration::from_millis(100) };
+    /// For `--bench`.
+    pub(super) const LONG: Self = Self { least: 20, most: 100_000, time: Duration::from_secs(2) };
+}
+
+/// The named ISA, or the best.
+pub(super) fn choose(name: Option<&str>) -> Result<Name, Error> {
+    let Some(name) = name else {
+        let best = Name::ALL.iter().copied().find(|isa| isa.available());
+        return Ok(best.expect("scalar code runs everywhere"));
+    };
+    let known = Name::parse(name);
+    let available = known.filter(|isa| isa.available());
+    available.ok_or(Error::Isa { name: name.to_owned(), known: known.is_some() })
+}
+
+/// Repeated inference, compiled for each ISA; it allocates nothing, since `times` has its capacity already.
+struct Repeat<'a, 'x, 'y, N> {
+    model: &'a mut N,
+    inputs: &'a [TensorRef<'x>],
+    outputs: &'a mut [TensorMut<'y>],
+    repeats: Repeats,
+    times: &'a mut Vec<Duration>,
+}
+
+impl<N: Network> Program for Repeat<'_, '_, '_, N> {
+    type Output = Result<(), Mismatch>;
+
+    fn call<I: Isa>(self, isa: I) -> Self::Output {
+        let start = Instant::now();
+        while self.times.len() < self.repeats.least
+            || self.times.len() < self.repeats.most && start.elapsed() < self.repeats.time
+        {
+            let start = Instant::now();
+            self.model.run(isa, self.inputs, self.outputs)?;
+            self.times.push(start.elapsed());
+        }
+        Ok(())
+    }
+}
+
+impl<N: Network> Session<'_, N> {
+    /// Runs the network and tells how long each run took.
+    pub(super) fn run(
+        &mut self,
+        inputs: &[TensorRef<'_>],
+        outputs: &mut [TensorMut<'_>],
+        repeats: Repeats,
+    ) -> Result<Vec<Duration>, Error> {
+        let mut times = Vec::with_capacity(repeats.most);
+        let repeat = Repeat { model: &mut *self.model, inputs, outputs, repeats, times: &mut times };
+        let run = isa::with(self.isa, repeat).expect("the ISA was available when it was chosen");
+        run.map_err(Error::Run)?;
+        Ok(times)
+    }
+
+    /// Runs the network on the fixed input: its outputs and the times.
+    fn run_fixed(&mut self, repeats: Repeats) -> Result<(Vec<Elements>, Vec<Duration>), Error> {
+        let mut inputs = zeros(N::INFO.inputs);
+        let mut outputs = zeros(N::INFO.outputs);
+        digest::fill(&mut inputs.iter_mut().map(Elements::all_mut).collect::<Vec<_>>());
+        let views: Vec<_> = inputs.iter().map(Elements::all).collect();
+        let mut places: Vec<_> = outputs.iter_mut().map(Elements::all_mut).collect();
+        let times = self.run(&views, &mut places, repeats)?;
+        Ok((outputs, times))
+    }
+}
+
+/// Room for tensors.
+pub(super) fn zeros(tensors: &[TensorInfo]) -> Vec<Elements> {
+    tensors.iter().map(|tensor| Elements::zeros(tensor.dtype, tensor.elements())).collect()
+}
+
+/// `--digest`: 16 hexadecimal digits.
+pub(super) fn digest<N: Network>(session: &mut Session<'_, N>, out: &mut impl Write) -> Result<(), Error> {
+    let (outputs, _) = session.run_fixed(Repeats::ONCE)?;
+    let digest = digest::digest(&outputs.iter().map(Elements::all).collect::<Vec<_>>());
+    writeln!(out, "{digest:016x}").map_err(Error::Print)
+}
+
+/// `--bench`: the times, and the speed that each means.
+pub(super) fn bench<N: Network>(session: &mut Session<'_, N>, out: &mut impl Write) -> Result<(), Error> {
+    let (_, times) = session.run_fixed(Repeats::LONG)?;
+    let times = Times::new(times);
+    let speed = |time: Duration| N::INFO.macs as f64 / time.as_nanos().max(1) as f64;
+    let mut print = || {
+        writeln!(out, "kernels  {}", session.isa)?;
+        writeln!(out, "runs     {}", times.count())?;
+        for (name, tenths) in [("minimum", 0), ("median", 5), ("p90", 9)] {
+            let time = times.decile(tenths);
+            writeln!(out, "{name:<8} {}, {:.2} GMAC/s", Milliseconds(time), speed(time))?;
+        }
+        memory::<N>(out)
+    };
+    print().map_err(Error::Print)
+}
+
+/// The lines below a result: kernels, times, memory.
+pub(super) fn summary<N: Network>(
+    session: &Session<'_, N>,
+    times: &Times,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    writeln!(out, "kernels  {}", session.isa)?;
+    let (minimum, median) = (Milliseconds(times.decile(0)), Milliseconds(times.decile(5)));
+    writeln!(out, "time     {minimum} minimum, {median} median of {} runs", times.count())?;
+    memory::<N>(out)
+}
+
+fn memory<N: Network>(out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(out, "memory   {} arena bytes, {} weight bytes", N::INFO.arena_bytes, N::INFO.weight_bytes)
+}

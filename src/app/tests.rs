@@ -1,0 +1,171 @@
+//! The command line with a network small enough to compute by hand: the mean of each channel.
+
+use super::*;
+use crate::array::{Array, Elements};
+use crate::kernels::isa::{Isa, Name};
+use crate::network::{Info, Mismatch, TensorInfo, check};
+use crate::npy;
+use crate::tensor::{DType, TensorMut, TensorRef};
+use std::path::{Path, PathBuf};
+
+struct Mean;
+
+impl Network for Mean {
+    const INFO: Info = Info {
+        name: "mean",
+        digest: 0xabc,
+        macs: 12,
+        arena_bytes: 0,
+        weight_bytes: 0,
+        inputs: &[TensorInfo { name: "x", dtype: DType::F32, shape: &[1, 2, 2, 3] }],
+        outputs: &[
+            TensorInfo { name: "mean", dtype: DType::F32, shape: &[1, 3] },
+            TensorInfo { name: "count", dtype: DType::I32, shape: &[1] },
+        ],
+    };
+
+    fn run<I: Isa>(
+        &mut self,
+        _: I,
+        inputs: &[TensorRef<'_>],
+        outputs: &mut [TensorMut<'_>],
+    ) -> Result<(), Mismatch> {
+        check(&Self::INFO, inputs, outputs)?;
+        let [x] = inputs else { unreachable!("checked") };
+        let [mean, count] = outputs else { unreachable!("checked") };
+        let x = x.array::<f32, 12>(&Self::INFO.inputs[0])?;
+        let mean = mean.array::<f32, 3>(&Self::INFO.outputs[0])?;
+        *mean = std::array::from_fn(|c| x.iter().skip(c).step_by(3).sum::<f32>() / 4.0);
+        *count.array::<i32, 1>(&Self::INFO.outputs[1])? = [4];
+        Ok(())
+    }
+}
+
+const ABOUT: About = About {
+    classes: &["red", "green", "blue"],
+    preprocess: "x/255",
+    samples: &[Sample { name: "blue.ppm", bytes: b"P6 1 1 255\n\x00\x00\xff" }],
+};
+
+fn run_with(about: &About, arguments: &[&str]) -> Result<String, String> {
+    let mut out = Vec::new();
+    let ran = run(&Mutex::new(Mean), about, arguments.iter().map(OsString::from), &mut out);
+    ran.map(|()| String::from_utf8(out).unwrap()).map_err(|error| match error.help() {
+        Some(help) => format!("{error}\n  help: {help}"),
+        None => error.to_string(),
+    })
+}
+
+fn mean(arguments: &[&str]) -> Result<String, String> {
+    run_with(&ABOUT, arguments)
+}
+
+/// A folder of this test.
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("bakelite-app-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn save(path: &Path, shape: &[usize], elements: &Elements) -> String {
+    std::fs::write(path, npy::write(elements.all(), shape)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn samples_and_pictures_are_classified() {
+    let printed = mean(&["--isa", "scalar"]).unwrap();
+    assert!(printed.starts_with("blue.ppm\n  100.00 %  blue\n    0.00 %  red\n"), "{printed}");
+    assert!(printed.contains("kernels  scalar\ntime     "), "{printed}");
+    assert!(printed.ends_with("memory   0 arena bytes, 0 weight bytes\n"), "{printed}");
+    let folder = folder("pictures");
+    let path = folder.join("green.ppm");
+    std::fs::write(&path, b"P6 2 1 255\n\x00\xff\x00\x00\xff\x00").unwrap();
+    let printed = mean(&[path.to_str().unwrap(), "--preprocess", "x-[0,0,3]"]).unwrap();
+    assert!(printed.contains("\n    255.0000  green\n      0.0000  red\n     -3.0000  blue\n"), "{printed}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn raw_tensors_run_item_by_item() {
+    let folder = folder("tensors");
+    let x = Elements::F32((0..24).map(|x| x as f32).collect());
+    let x = save(&folder.join("x.npy"), &[2, 2, 2, 3], &x);
+    let (y, n) = (folder.join("y.npy"), folder.join("n.npy"));
+    let (out_y, out_n) = (format!("mean={}", y.display()), format!("count:0={}", n.display()));
+    let printed = mean(&["--npy", &x, "--out", &out_y, "--out", &out_n]).unwrap();
+    assert!(printed.contains("median of 2 runs"), "{printed}");
+    let y = npy::parse(&std::fs::read(y).unwrap()).unwrap();
+    let expected = vec![4.5, 5.5, 6.5, 16.5, 17.5, 18.5];
+    assert_eq!(y, Array { shape: vec![2, 3], elements: Elements::F32(expected) });
+    let n = npy::parse(&std::fs::read(n).unwrap()).unwrap();
+    assert_eq!(n, Array { shape: vec![2], elements: Elements::I32(vec![4, 4]) });
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn the_digest_is_the_same_on_every_isa() {
+    let expected = mean(&["--digest"]).unwrap();
+    assert_eq!(expected.len(), 17);
+    for isa in Name::ALL {
+        match isa.available() {
+            true => assert_eq!(mean(&["--digest", "--isa", isa.as_str()]), Ok(expected.clone()), "{isa}"),
+            false => println!("skipped: {isa}"),
+        }
+    }
+}
+
+#[test]
+fn bench_help_and_version_say_what_they_should() {
+    let printed = mean(&["--bench"]).unwrap();
+    for word in ["minimum ", "median ", "p90 ", "GMAC/s"] {
+        assert!(printed.contains(word), "{word} in {printed}");
+    }
+    let help = mean(&["--help"]).unwrap();
+    for word in ["x f32 [1, 2, 2, 3]", "mean f32 [1, 3]", "baked in: x/255", "--npy x=x.npy", "scalar"] {
+        assert!(help.contains(word), "{word} in {help}");
+    }
+    assert!(mean(&["-V"]).unwrap().starts_with("mean (graph 0000000000000abc), baked by bakelite "));
+}
+
+#[test]
+fn arguments_that_cannot_be_met_are_named() {
+    let isas: Vec<_> = Name::ALL.iter().filter(|isa| isa.available()).map(|isa| isa.as_str()).collect();
+    let error = mean(&["--isa", "mmx"]).unwrap_err();
+    assert_eq!(error, format!("--isa: there is no `mmx`\n  help: this CPU has {}", isas.join(", ")));
+    let error = mean(&["--preprocess", "y"]).unwrap_err();
+    assert!(error.starts_with("preprocess `y`: found `y` at 0, expected a number"), "{error}");
+    let error = run_with(&About { samples: &[], ..ABOUT }, &[]).unwrap_err();
+    assert!(error.starts_with("no picture is given, and this executable carries no samples"), "{error}");
+    let error = mean(&["/nowhere/cat.png"]).unwrap_err();
+    assert!(error.starts_with("cannot read /nowhere/cat.png: "), "{error}");
+}
+
+#[test]
+fn files_that_do_not_fit_are_named() {
+    let folder = folder("errors");
+    let x = save(&folder.join("x.npy"), &[1, 2, 2, 3], &Elements::F32(vec![0.0; 12]));
+    let bytes = save(&folder.join("u8.npy"), &[1, 2, 2, 3], &Elements::U8(vec![0; 12]));
+    let out = format!("mean={}", folder.join("y.npy").display());
+    let error = mean(&["--npy", &bytes, "--out", &out]).unwrap_err();
+    assert_eq!(error, format!("{bytes}: found u8 [1, 2, 2, 3], tensor `x` is f32 [1, 2, 2, 3]"));
+    let error = mean(&["--npy", &x]).unwrap_err();
+    assert!(error.starts_with("--npy without --out"), "{error}");
+    let error = mean(&["--npy", &format!("z={x}"), "--out", &out]).unwrap_err();
+    assert_eq!(
+        error,
+        "--npy: the network has no tensor `z` there\n  help: write --npy NAME=FILE.npy, where NAME is `x`"
+    );
+    let error = mean(&["--npy", &x, "--npy", &x, "--out", &out]).unwrap_err();
+    assert_eq!(error, "--npy: tensor `x` is given twice");
+    let error = mean(&["--npy", &x, "--out", "y.npy"]).unwrap_err();
+    assert!(
+        error.starts_with("--out: one of 2 tensors must be named\n  help: write --out NAME=FILE.npy"),
+        "{error}"
+    );
+    let error = mean(&["--out", &out]).unwrap_err();
+    assert_eq!(error, "no file is given for input `x`\n  help: add --npy x=FILE.npy");
+    let error = mean(&[&x]).unwrap_err();
+    assert_eq!(error, format!("{x}: not a picture: found none of PNG, JPEG, PPM (P6) and PGM (P5)"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
