@@ -183,7 +183,7 @@ impl<const MR: usize, E: Epilogue> Kernel for Conv<'_, MR, E> {
             panels = rest;
             let tiles = Tiles {
                 sums: Panels { runs, x: self.x, panels: now },
-                epilogue,
+                epilogue: *epilogue,
                 weights: self.weights,
                 group,
                 channels: y.channels,

@@ -139,7 +139,7 @@ impl<E: Epilogue> Kernel for DwConv<'_, E> {
             let pitch = [window.dilation[0] * x.row, window.dilation[1] * x.pixel];
             let mut tiles = Tiles {
                 sums: Taps { kernel: window.kernel, pitch, x: self.x, panels: now },
-                epilogue,
+                epilogue: *epilogue,
                 weights: self.weights,
                 group,
                 channels: y.channels,
@@ -186,12 +186,17 @@ impl Sums for Taps<'_> {
                 for s in 1..NV {
                     wv[s] = isa.load_w(&w[s], part);
                 }
-                let taps = ky * self.pitch[0] + kx * self.pitch[1] + first;
-                for m in 0..MR {
-                    let x = self.four_taps(isa, at[m] + taps, kernel_w - kx);
-                    for s in 0..NV {
-                        acc[m][s] = isa.dot4(acc[m][s], x[s], wv[s]);
-                    }
+                // Absent taps meet zero weights; repeating tap 0 keeps their reads inside the slice.
+                let offset = |j: usize| if kx + j < kernel_w { j * self.pitch[1] } else { 0 };
+                let offsets = [0, offset(1), offset(2), offset(3)];
+                let x = &self.x[ky * self.pitch[0] + kx * self.pitch[1] + first..];
+                // By hand: the body is too large for LLVM to unroll, and a sum indexed by a variable lives in memory.
+                const { assert!(MR == 1 || MR == 4) };
+                acc[0] = four_taps(isa, acc[0], wv, &x[at[0]..], offsets);
+                if MR == 4 {
+                    acc[1] = four_taps(isa, acc[1], wv, &x[at[1]..], offsets);
+                    acc[2] = four_taps(isa, acc[2], wv, &x[at[2]..], offsets);
+                    acc[3] = four_taps(isa, acc[3], wv, &x[at[3]..], offsets);
                 }
             }
         }
@@ -199,18 +204,20 @@ impl Sums for Taps<'_> {
     }
 }
 
-impl Taps<'_> {
-    /// Taps `at`, and the next three if there are so many, interleaved.
-    #[inline(always)]
-    fn four_taps<I: Isa>(&self, isa: I, at: usize, count: usize) -> [I::X; 4] {
-        let mut taps = [isa.load_bytes(&self.x[at..]); 4];
-        for j in 1..4 {
-            // Absent taps meet zero weights; repeating tap 0 keeps the read inside the slice.
-            let here = if j < count { at + j * self.pitch[1] } else { at };
-            taps[j] = isa.load_bytes(&self.x[here..]);
-        }
-        isa.interleave4(taps)
+/// Adds four taps of a row to the sums of one pixel.
+#[inline(always)]
+fn four_taps<I: Isa, const NV: usize>(
+    isa: I,
+    mut acc: [I::I32; NV],
+    w: [I::W; NV],
+    x: &[u8],
+    offsets: [usize; 4],
+) -> [I::I32; NV] {
+    let x = isa.interleave4(isa.load_taps(x, offsets));
+    for s in 0..NV {
+        acc[s] = isa.dot4(acc[s], x[s], w[s]);
     }
+    acc
 }
 
 #[cfg(test)]

@@ -13,14 +13,14 @@ use crate::tile::{Sums, Tiles};
 /// hide the latency of a dot product where two are started in a cycle.
 ///
 /// AVX-512: 6x4, 12x2, 12x1. With 16 registers: 3x4, 6x2, 6x1; AVX2, whose weights and activations take two each,
-/// gets by with the memory operands that x86 allows.
-const fn rows_that_fit(registers: usize, vectors: usize) -> usize {
-    let wide = registers >= 32;
-    match (vectors, wide) {
-        (4, true) => 6,
-        (_, true) => 12,
-        (4, false) => 3,
-        (_, false) => 6,
+/// gets by with the memory operands that x86 allows. Scalar code gains nothing from rows.
+const fn rows_that_fit<I: Isa>(vectors: usize) -> usize {
+    match (vectors, I::REGISTERS) {
+        (4, 32) => 6,
+        (_, 32) => 12,
+        (4, 16) => 3,
+        (_, 16) => 6,
+        _ => 1,
     }
 }
 
@@ -30,8 +30,8 @@ pub(crate) fn run<I: Isa, E: Epilogue, const MR: usize, const NV: usize>(
     isa: I,
     mut tiles: Tiles<'_, E, Panels<'_>>,
 ) {
-    let fit = rows_that_fit(I::REGISTERS, NV);
-    if tiles.pixels < MR {
+    let fit = rows_that_fit::<I>(NV);
+    if tiles.pixels < MR || fit == 1 {
         tiles.run::<I, 1, NV>(isa);
     } else if MR <= fit {
         tiles.run::<I, MR, NV>(isa);

@@ -112,7 +112,7 @@ pub trait Isa: Copy {
     const NAME: Name;
     /// 32-bit lanes of a vector: 16, 8 or 4.
     const LANES: usize;
-    /// Vector registers: how many accumulators a tile can afford.
+    /// Vector registers, which bound the accumulators of a tile: 32, 16, or 1 where there are none.
     const REGISTERS: usize;
     /// `LANES` i32.
     type I32: Copy;
@@ -150,6 +150,8 @@ pub trait Isa: Copy {
 
     /// The first `4 * LANES` bytes; where `x` is shorter, zeros follow.
     fn load_bytes(self, x: &[u8]) -> Self::Bytes;
+    /// `4 * LANES` bytes at each of four offsets; panics where `x` has not so many.
+    fn load_taps(self, x: &[u8], offsets: [usize; 4]) -> [Self::Bytes; 4];
     /// Stores the first `y.len()` bytes, at most `4 * LANES`.
     fn store_bytes(self, v: Self::Bytes, y: &mut [u8]);
     /// The greater of each pair.
@@ -181,6 +183,13 @@ pub trait Isa: Copy {
     fn narrow<const NV: usize>(self, v: [Self::I32; NV], to: Narrow, y: &mut [u8]);
     /// The inverse order of `narrow`: `NV * LANES` bytes, zero-extended; zeros where `x` is shorter.
     fn widen<const NV: usize>(self, x: &[u8]) -> [Self::I32; NV];
+}
+
+/// Panics unless `x` has `bytes` bytes at each offset.
+#[inline(always)]
+fn check_taps(x: &[u8], [a, b, c, d]: [usize; 4], bytes: usize) {
+    let last = a.max(b).max(c.max(d));
+    assert!(x.len() >= bytes && last <= x.len() - bytes, "taps reach past the input's slice");
 }
 
 /// The integer end of a requantization: add, then clamp. All in the range of a byte.

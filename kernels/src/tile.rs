@@ -25,7 +25,8 @@ pub(crate) trait Sums {
 /// All pixels of one group of channels.
 pub(crate) struct Tiles<'a, E: Epilogue, S> {
     pub(crate) sums: S,
-    pub(crate) epilogue: &'a E,
+    /// A copy, so that the compiler knows that stores to `y` leave it alone.
+    pub(crate) epilogue: E,
     pub(crate) weights: Weights<'a>,
     pub(crate) group: Group,
     /// Channels of the tensor; the group may reach past them.
@@ -58,14 +59,7 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
             if pixel + MR > self.pixels {
                 walk.seek(self.pixels - MR);
             }
-            let mut at = [[0; MR]; 3];
-            for m in 0..MR {
-                for t in 0..3 {
-                    at[t][m] = walk.at[t];
-                }
-                walk.step();
-            }
-            self.tile::<I, MR, NV>(isa, part, first, at);
+            self.tile::<I, MR, NV>(isa, part, first, walk.take());
             pixel += MR;
         }
     }

@@ -118,24 +118,47 @@ impl<const T: usize> Walk<T> {
         }
     }
 
+    /// Where the next MR pixels begin, for each tensor; goes past them.
+    #[inline(always)]
+    pub(crate) fn take<const MR: usize>(&mut self) -> [[usize; MR]; T] {
+        let mut at = [[0; MR]; T];
+        let [_, width] = self.extent;
+        if self.pixel[1] + MR < width {
+            for t in 0..T {
+                for m in 0..MR {
+                    at[t][m] = self.at[t] + m * self.pitch[t][2];
+                }
+                self.at[t] += MR * self.pitch[t][2];
+            }
+            self.pixel[1] += MR;
+        } else {
+            for m in 0..MR {
+                for t in 0..T {
+                    at[t][m] = self.at[t];
+                }
+                self.step();
+            }
+        }
+        at
+    }
+
     /// Goes to the next pixel.
     #[inline(always)]
-    pub(crate) fn step(&mut self) {
+    fn step(&mut self) {
         let [height, width] = self.extent;
         let [y, x] = self.pixel;
-        let end_of_row = x + 1 == width;
-        let end_of_image = end_of_row && y + 1 == height;
-        self.pixel = match (end_of_row, end_of_image) {
-            (false, _) => [y, x + 1],
-            (true, false) => [y + 1, 0],
-            (true, true) => [0, 0],
-        };
+        if x + 1 < width {
+            self.pixel = [y, x + 1];
+            for t in 0..T {
+                self.at[t] += self.pitch[t][2];
+            }
+            return;
+        }
+        let end_of_image = y + 1 == height;
+        self.pixel = [if end_of_image { 0 } else { y + 1 }, 0];
         for t in 0..T {
             let [image, row, pixel] = self.pitch[t];
-            self.at[t] += pixel;
-            if end_of_row {
-                self.at[t] = self.at[t] + row - width * pixel;
-            }
+            self.at[t] = self.at[t] + row - (width - 1) * pixel;
             if end_of_image {
                 self.at[t] = self.at[t] + image - height * row;
             }
@@ -175,6 +198,14 @@ mod tests {
             let mut jump = walk;
             jump.seek(number);
             assert_eq!(jump.at, want, "seek {number}");
+            if number + 2 <= 18 {
+                let (mut two, mut after) = (walk, walk);
+                after.step();
+                let second = after.at;
+                assert_eq!(two.take::<2>(), [[want[0], second[0]], [want[1], second[1]]], "take {number}");
+                after.step();
+                assert_eq!(two.at, after.at, "after take {number}");
+            }
             walk.step();
         }
     }

@@ -1,6 +1,6 @@
 //! AVX-512 with VNNI: VPDPBUSD on zmm registers, tails by mask.
 
-use super::{Isa, Kernel, Name, Narrow, cpuid};
+use super::{Isa, Kernel, Name, Narrow, check_taps, cpuid};
 use core::arch::x86_64::*;
 
 /// AVX-512 F, BW, DQ, VL and VNNI.
@@ -100,6 +100,22 @@ impl Isa for Avx512Vnni {
             Some(x) => unsafe { _mm512_loadu_si512(x.as_ptr().cast()) },
             // SAFETY: `self` proves AVX-512; the mask keeps the load inside `x`.
             None => unsafe { _mm512_maskz_loadu_epi8(mask(x.len()), x.as_ptr().cast()) },
+        }
+    }
+
+    #[inline(always)]
+    fn load_taps(self, x: &[u8], offsets: [usize; 4]) -> [__m512i; 4] {
+        check_taps(x, offsets, 64);
+        let [a, b, c, d] = offsets;
+        let x = x.as_ptr();
+        // SAFETY: `self` proves AVX-512; 64 bytes at each offset are inside `x`, as checked.
+        unsafe {
+            [
+                _mm512_loadu_si512(x.add(a).cast()),
+                _mm512_loadu_si512(x.add(b).cast()),
+                _mm512_loadu_si512(x.add(c).cast()),
+                _mm512_loadu_si512(x.add(d).cast()),
+            ]
         }
     }
 

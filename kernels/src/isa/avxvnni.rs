@@ -1,7 +1,7 @@
 //! AVX-VNNI: VPDPBUSD on ymm registers, exact in 32 bits.
 
 use super::ymm::{interleave4, ymm_operations};
-use super::{Isa, Kernel, Name, Narrow, cpuid};
+use super::{Isa, Kernel, Name, Narrow, check_taps, cpuid};
 use core::arch::x86_64::*;
 
 /// AVX2, FMA and AVX-VNNI.

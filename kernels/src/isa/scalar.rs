@@ -1,6 +1,6 @@
 //! Four lanes of plain Rust: runs everywhere, and says what each operation means.
 
-use super::{Isa, Kernel, Name, Narrow};
+use super::{Isa, Kernel, Name, Narrow, check_taps};
 use crate::quant;
 
 /// Plain Rust.
@@ -41,7 +41,7 @@ fn part_of<T: Copy>(x: &[T; 16], part: usize) -> [T; LANES] {
 impl Isa for Scalar {
     const NAME: Name = Name::Scalar;
     const LANES: usize = LANES;
-    const REGISTERS: usize = 16;
+    const REGISTERS: usize = 1;
     type I32 = [i32; LANES];
     type F32 = [f32; LANES];
     type Bytes = [u8; 16];
@@ -102,6 +102,12 @@ impl Isa for Scalar {
     #[inline(always)]
     fn load_bytes(self, x: &[u8]) -> Self::Bytes {
         core::array::from_fn(|i| x.get(i).copied().unwrap_or(0))
+    }
+
+    #[inline(always)]
+    fn load_taps(self, x: &[u8], offsets: [usize; 4]) -> [Self::Bytes; 4] {
+        check_taps(x, offsets, 16);
+        offsets.map(|at| *x[at..].first_chunk().expect("checked"))
     }
 
     #[inline(always)]

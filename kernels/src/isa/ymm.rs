@@ -64,6 +64,22 @@ macro_rules! ymm_operations {
         }
 
         #[inline(always)]
+        fn load_taps(self, x: &[u8], offsets: [usize; 4]) -> [__m256i; 4] {
+            check_taps(x, offsets, 32);
+            let [a, b, c, d] = offsets;
+            let x = x.as_ptr();
+            // SAFETY: `self` proves AVX2; 32 bytes at each offset are inside `x`, as checked.
+            unsafe {
+                [
+                    _mm256_loadu_si256(x.add(a).cast()),
+                    _mm256_loadu_si256(x.add(b).cast()),
+                    _mm256_loadu_si256(x.add(c).cast()),
+                    _mm256_loadu_si256(x.add(d).cast()),
+                ]
+            }
+        }
+
+        #[inline(always)]
         fn store_bytes(self, v: __m256i, y: &mut [u8]) {
             match y.first_chunk_mut::<32>() {
                 // SAFETY: `self` proves AVX2; `y` is 32 writable bytes.
