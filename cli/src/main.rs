@@ -1,2 +1,69 @@
-//! The command line tool.
-fn main() {}
+//! `bakelite`, the tool: what a TensorFlow graph holds, what it becomes, and what it computes.
+//!
+//! One file a subcommand; what they share is in `files` (graphs in and out), `names` (which edge a NAME means), `arrays`
+//! (`.npy` and tensors) and `progress`. Everything that can go wrong with a file is a `Problem`: printed as
+//! `error: ...` with a `help: ...` line, and the exit code is 1.
+mod arrays;
+mod files;
+mod inspect;
+mod names;
+mod progress;
+mod run;
+mod shapes;
+
+use bakelite_codegen::error::Problems;
+use clap::{Parser, Subcommand};
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+/// Bakes quantized TensorFlow networks into Rust.
+///
+/// A frozen fp32 GraphDef becomes a calibrated int8 GraphDef (`quantize`), that becomes a Rust package or one static
+/// executable (`compile`). Both graphs are ordinary TensorFlow files: look at them with `inspect`, run them with `run`.
+#[derive(Parser)]
+#[command(name = "bakelite", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_long_help = "\
+From a trained network to an executable:
+  bakelite inspect net.pb
+  bakelite quantize net.pb --input x --output y --calibration pictures/ --preprocess x/127.5-1 -o net8.pb
+  bakelite compile net8.pb -o net8 --build
+  net8/net8 picture.jpg
+
+`bakelite SUBCOMMAND --help` explains each step.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Inspect(inspect::Args),
+    Run(run::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Inspect(args) => inspect::main(&args),
+        Command::Run(args) => run::main(&args),
+    };
+    match done {
+        Ok(text) => print(&text),
+        Err(problems) => {
+            // Where stderr is closed there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{problems}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a subcommand says on standard output when it is done.
+type Outcome = Result<String, Problems>;
+
+/// Prints; a reader that has read enough (`| head`) is no error.
+pub(crate) fn print(text: &str) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
+}

@@ -109,7 +109,9 @@ impl<'a> Attributes<'a> {
         }
     }
     fn missing(&self, name: &str, what: &str) -> Reason {
-        Reason::new(format!("attribute {name} is missing")).supported(what)
+        Reason::new(format!("attribute {name} is missing")).supported(what).help(
+            "the file is damaged, or the op is of another version of TensorFlow: export the graph again",
+        )
     }
 }
 

@@ -3,7 +3,7 @@ use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph, NodeId};
 use crate::limits::Budget;
 use crate::ops::{Fact, Inputs, Op, Products};
-use crate::tensor::{DataType, Shape, elements};
+use crate::tensor::{Shape, element_bytes, elements};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -79,14 +79,7 @@ pub(crate) fn check(y: &[Fact]) -> Result<(), Reason> {
 
 /// Bytes that a tensor takes in memory; of strings, which only constants hold, without their text.
 pub(crate) fn bytes(fact: &Fact) -> u64 {
-    use DataType::*;
-    let each = match fact.dtype {
-        DtQuint8 | DtQint8 | DtUint8 | DtInt8 | DtBool => 1,
-        DtInt16 | DtUint16 | DtQint16 | DtQuint16 | DtHalf | DtBfloat16 => 2,
-        DtFloat | DtInt32 | DtQint32 | DtUint32 => 4,
-        DtString => size_of::<Vec<u8>>() as u64,
-        _ => 8,
-    };
+    let each = element_bytes(fact.dtype) as u64;
     fact.shape.iter().fold(each, |n, &d| n.saturating_mul(d as u64))
 }
 

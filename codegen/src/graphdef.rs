@@ -72,7 +72,10 @@ fn nodes(defs: &[NodeDef]) -> Result<Graph, Problems> {
 }
 
 fn node(def: &NodeDef, ids: &HashMap<&str, NodeId>) -> Result<Node, Reason> {
-    let unknown = |name: &str| Reason::new(format!("input `{name}` names no node of the graph"));
+    let unknown = |name: &str| {
+        Reason::new(format!("input `{name}` names no node of the graph"))
+            .help("the graph was cut or damaged: freeze it again, with every node that its outputs need")
+    };
     let (mut inputs, mut control) = (vec![], vec![]);
     for input in &def.input {
         if let Some(name) = input.strip_prefix('^') {

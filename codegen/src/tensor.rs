@@ -186,6 +186,18 @@ impl Tensor {
     }
 }
 
+/// Bytes of one element in memory; of a string, without its text.
+pub fn element_bytes(dtype: DataType) -> usize {
+    use DataType::*;
+    match dtype {
+        DtQuint8 | DtQint8 | DtUint8 | DtInt8 | DtBool => 1,
+        DtInt16 | DtUint16 | DtQint16 | DtQuint16 | DtHalf | DtBfloat16 => 2,
+        DtFloat | DtInt32 | DtQint32 | DtUint32 => 4,
+        DtString => size_of::<Vec<u8>>(),
+        _ => 8,
+    }
+}
+
 /// TensorFlow's short name of a type: `float`, `quint8`, `int32`.
 pub fn name(dtype: DataType) -> String {
     dtype.as_str_name().trim_start_matches("DT_").to_lowercase()

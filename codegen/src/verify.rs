@@ -53,7 +53,7 @@ fn port(graph: &Graph, edge: Edge) -> Result<(), Reason> {
         return Err(Reason::new(format!("an edge to node {}, of {}", edge.node.0, graph.nodes.len())));
     };
     if edge.port >= node.op.ports() {
-        let found = format!("output {} of {} `{}`", edge.port, node.op.name(), node.name);
+        let found = format!("it reads output {} of {} `{}`", edge.port, node.op.name(), node.name);
         return Err(
             Reason::new(found).supported(format!("outputs 0 to {}", node.op.ports().saturating_sub(1)))
         );

@@ -4,7 +4,7 @@
 use super::decode;
 use crate::error::{Problems, Reason};
 use crate::limits::{DECODED_BYTES, GROWTH};
-use crate::tensor::{DataType, elements};
+use crate::tensor::{DataType, element_bytes, elements};
 use crate::wire::{NodeDef, TensorProto, attr_value::Value};
 
 /// Charges every tensor of the file to one account, [`DECODED_BYTES`] and [`GROWTH`] times the file's length.
@@ -35,10 +35,7 @@ fn refused(tensor: &TensorProto, claimed: u64, room: u64) -> Reason {
 fn bytes(tensor: &TensorProto) -> u64 {
     let count = decode::shape(tensor).and_then(|shape| elements(&shape)).unwrap_or(0) as u64;
     let longest = tensor.string_val.iter().map(Vec::len).max().unwrap_or(0) as u64;
-    let each = match DataType::try_from(tensor.dtype) {
-        Ok(DataType::DtString) => longest.saturating_add(size_of::<Vec<u8>>() as u64),
-        // No other element takes more; a bound is all that is wanted.
-        _ => size_of::<u64>() as u64,
-    };
-    count.saturating_mul(each)
+    let Ok(dtype) = DataType::try_from(tensor.dtype) else { return 0 };
+    let text = if dtype == DataType::DtString { longest } else { 0 };
+    count.saturating_mul((element_bytes(dtype) as u64).saturating_add(text))
 }

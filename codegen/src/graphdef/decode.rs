@@ -26,8 +26,11 @@ pub(super) fn shape(proto: &TensorProto) -> Result<Vec<usize>, Reason> {
     if shape.unknown_rank {
         return Err(Reason::new("a tensor of unknown rank"));
     }
-    let known =
-        |size: i64| usize::try_from(size).map_err(|_| Reason::new(format!("a tensor dimension of {size}")));
+    let known = |size: i64| {
+        usize::try_from(size).map_err(|_| {
+            Reason::new(format!("a tensor dimension of {size}")).supported("dimensions of 0 and above")
+        })
+    };
     shape.dim.iter().map(|d| known(d.size)).collect()
 }
 

@@ -16,7 +16,17 @@ pub struct Placeholder {
 
 impl Operation for Placeholder {
     fn parse(a: Attributes<'_>) -> Result<Self, Reason> {
-        Ok(Self { dtype: a.dtype("dtype")?, shape: a.shape_or("shape", None)? })
+        let shape = a.shape_or("shape", None)?;
+        if let Some(sizes) = &shape {
+            // What is known of the shape must be believable; an open dimension counts as one.
+            let size = |&d: &i64| if d == -1 { Some(1) } else { usize::try_from(d).ok() };
+            let known: Option<Vec<usize>> = sizes.iter().map(size).collect();
+            let known = known.ok_or_else(|| {
+                Reason::new(format!("shape {sizes:?}")).supported("dimensions of 0 and above, or -1 for an open one")
+            })?;
+            crate::tensor::elements(&known)?;
+        }
+        Ok(Self { dtype: a.dtype("dtype")?, shape })
     }
     fn name(&self) -> &str {
         "Placeholder"

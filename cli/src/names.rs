@@ -1,0 +1,87 @@
+//! Which edge of a graph a NAME on the command line means; where it means none, what it could have been.
+use bakelite_codegen::error::{Problem, Problems, Reason};
+use bakelite_codegen::graph::{Edge, Graph};
+use bakelite_codegen::ops::Op;
+
+/// Of candidates, this many are listed.
+const LISTED: usize = 12;
+
+/// What a name stands for on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// `--input`, `--feed`: placeholders come first.
+    Input,
+    /// `--output`, `--fetch`: what nobody reads comes first.
+    Output,
+}
+
+/// The edge that `name` or `name:k` means.
+pub(crate) fn edge(graph: &Graph, name: &str, role: Role) -> Result<Edge, Problem> {
+    let problem = |reason| Problem { node: String::new(), op: String::new(), reason };
+    let Some(edge) = graph.edge(name) else {
+        let found = format!("the graph has no node `{name}`");
+        return Err(problem(Reason::new(found).help(candidates(graph, name, role))));
+    };
+    let node = graph.node(edge.node);
+    if edge.port >= node.op.ports() {
+        let found = format!("{} `{}` has no output {}", node.op.name(), node.name, edge.port);
+        let last = node.op.ports().saturating_sub(1);
+        return Err(problem(Reason::new(found).supported(format!("outputs 0 to {last}"))));
+    }
+    Ok(edge)
+}
+
+/// All edges of a list, or all problems.
+pub(crate) fn edges(graph: &Graph, names: &[String], role: Role) -> Result<Vec<Edge>, Problems> {
+    let (mut edges, mut problems) = (vec![], Problems::default());
+    for name in names {
+        match edge(graph, name, role) {
+            Ok(edge) => edges.push(edge),
+            Err(problem) => problems.0.push(problem),
+        }
+    }
+    problems.into_result(edges)
+}
+
+/// The placeholders of a graph.
+pub(crate) fn inputs(graph: &Graph) -> impl Iterator<Item = Edge> {
+    graph.ids().filter(|&id| matches!(graph.node(id).op, Op::Placeholder(_))).map(Edge::from)
+}
+
+/// What the graph is likely for: the nodes that nobody reads, without those that no run can give (of a graph that was
+/// not stripped, savers and summaries).
+pub(crate) fn outputs(graph: &Graph) -> Vec<Edge> {
+    let runs = |e: &&Edge| !matches!(graph.node(e.node).op, Op::Opaque(_));
+    let known: Vec<Edge> = graph.outputs.iter().filter(runs).copied().collect();
+    if known.is_empty() { graph.outputs.clone() } else { known }
+}
+
+/// The help line: names alike first, then those of the role.
+fn candidates(graph: &Graph, wanted: &str, role: Role) -> String {
+    let role_edges = match role {
+        Role::Input => inputs(graph).collect(),
+        Role::Output => outputs(graph),
+    };
+    let mut names: Vec<String> = alike(graph, wanted);
+    names.extend(role_edges.iter().map(|&e| graph.name(e)));
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|n| seen.insert(n.clone()));
+    let more = names.len().saturating_sub(LISTED);
+    names.truncate(LISTED);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    if names.is_empty() {
+        return "see its nodes with `bakelite inspect`".into();
+    }
+    format!("candidates: {}{rest}", names.join(", "))
+}
+
+/// Up to three nodes whose names hold the wanted one or its last part, letter case aside.
+fn alike(graph: &Graph, wanted: &str) -> Vec<String> {
+    let whole = wanted.to_lowercase();
+    let part = whole.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default().to_owned();
+    let like = |name: &String| {
+        let name = name.to_lowercase();
+        !part.is_empty() && (name.contains(&whole) || name.rsplit('/').next() == Some(&part))
+    };
+    graph.nodes.iter().map(|n| &n.name).filter(|n| like(n)).take(3).cloned().collect()
+}

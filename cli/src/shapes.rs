@@ -1,0 +1,36 @@
+//! `--shape NAME=1,224,224,3`: shapes that the caller knows better than the graph.
+use bakelite_codegen::error::{Problems, Reason};
+use bakelite_codegen::graph::Graph;
+use bakelite_codegen::ops::Op;
+use bakelite_codegen::tensor::Shape;
+use std::collections::HashMap;
+
+/// One shape of the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    name: String,
+    shape: Shape,
+}
+
+/// Parses `NAME=1,224,224,3`; `NAME=` is a scalar.
+pub(crate) fn parse(text: &str) -> Result<Named, String> {
+    let (name, shape) = text.split_once('=').ok_or("expected NAME=1,224,224,3")?;
+    let sizes = shape.split(',').map(str::trim).filter(|s| !s.is_empty());
+    let shape =
+        sizes.map(|s| s.parse().map_err(|_| format!("`{s}` is no dimension"))).collect::<Result<_, _>>()?;
+    Ok(Named { name: name.to_owned(), shape })
+}
+
+/// By placeholder, as inference takes them.
+pub(crate) fn of(graph: &Graph, named: &[Named]) -> Result<HashMap<String, Shape>, Problems> {
+    let mut problems = Problems::default();
+    for Named { name, .. } in named {
+        let id = graph.find(name);
+        if !id.is_some_and(|id| matches!(graph.node(id).op, Op::Placeholder(_))) {
+            let known: Vec<String> = crate::names::inputs(graph).map(|e| graph.name(e)).collect();
+            let reason = Reason::new(format!("--shape: the graph has no input `{name}`"));
+            problems.add("", "", reason.help(format!("its inputs: {}", known.join(", "))));
+        }
+    }
+    problems.into_result(named.iter().map(|n| (n.name.clone(), n.shape.clone())).collect())
+}

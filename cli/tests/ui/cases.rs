@@ -1,0 +1,91 @@
+//! The broken inputs.
+use crate::Case;
+use crate::graphs::*;
+use bakelite_codegen::tensor::DataType::*;
+
+/// All cases, by class.
+pub(crate) fn all() -> Vec<Case> {
+    [files(), graphs(), tensors(), names()].into_iter().flatten().collect()
+}
+
+fn inspect(name: &'static str, bytes: Vec<u8>) -> Case {
+    Case { name, files: vec![("g.pb", bytes)], args: "inspect g.pb" }
+}
+
+/// Files that are no GraphDef.
+fn files() -> Vec<Case> {
+    let mut truncated = pass();
+    truncated.truncate(truncated.len() - 7);
+    let mut flipped = pass();
+    // The length of the first node.
+    flipped[1] ^= 0x40;
+    vec![
+        Case { name: "missing_file", files: vec![], args: "inspect g.pb" },
+        inspect("empty_file", vec![]),
+        inspect("truncated", truncated),
+        inspect("bit_flipped", flipped),
+        inspect("text_graph", b"node {\n  name: \"x\"\n  op: \"Placeholder\"\n}\n".to_vec()),
+        inspect("saved_model", b"\x08\x01\x12\x03abc".to_vec()),
+        inspect("noise", (0..=255).rev().collect()),
+    ]
+}
+
+/// GraphDefs that are no graph.
+fn graphs() -> Vec<Case> {
+    let conv = node("conv", "Conv3DBackpropFilter", &["x"]);
+    vec![
+        inspect("cycle", graph(vec![identity("a", "c"), identity("b", "a"), identity("c", "b")])),
+        inspect("duplicate_name", graph(vec![splat("c", DtFloat, &[], 1.0), splat("c", DtFloat, &[], 2.0)])),
+        inspect("unknown_input", graph(vec![identity("a", "nobody"), identity("b", "no:one")])),
+        inspect("no_such_output", graph(vec![splat("c", DtFloat, &[], 1.0), identity("a", "c:3")])),
+        inspect(
+            "missing_attribute",
+            graph(vec![splat("c", DtFloat, &[], 1.0), node("a", "Identity", &["c"])]),
+        ),
+        Case {
+            name: "unsupported_op",
+            files: vec![
+                ("g.pb", graph(vec![placeholder("x", DtFloat, &[3]), conv])),
+                ("x.npy", npy("<f4", "(3,)", &[0; 12])),
+            ],
+            args: "run g.pb --feed x=x.npy --fetch conv=y.npy",
+        },
+    ]
+}
+
+/// Tensors that claim more than there is.
+fn tensors() -> Vec<Case> {
+    let many = (0..6).map(|i| splat(&format!("c{i}"), DtFloat, &[1 << 24], 1.0)).collect();
+    vec![
+        inspect("two_to_the_60_elements", graph(vec![splat("c", DtFloat, &[1 << 30, 1 << 30], 1.0)])),
+        inspect(
+            "absurd_dimensions",
+            graph(vec![placeholder("x", DtFloat, &[1, 1 << 40, 1 << 40, 3]), identity("y", "x")]),
+        ),
+        inspect("negative_dimension", graph(vec![splat("c", DtFloat, &[4, -4], 1.0)])),
+        inspect("repeated_constants", graph(many)),
+    ]
+}
+
+/// Names and arrays of the command line.
+fn names() -> Vec<Case> {
+    let with = |name, x: Vec<u8>, args| Case { name, files: vec![("g.pb", pass()), ("x.npy", x)], args };
+    let row = || npy("<f4", "(1, 3)", &[0; 12]);
+    vec![
+        with("wrong_fetch", row(), "run g.pb --feed x=x.npy --fetch z=y.npy"),
+        with("wrong_feed", row(), "run g.pb --feed input=x.npy --fetch y=y.npy"),
+        with("not_fed", row(), "run g.pb --fetch y=y.npy"),
+        with("no_such_port", row(), "run g.pb --feed x=x.npy --fetch y:1=y.npy"),
+        with("wrong_shape", npy("<f4", "(1, 4)", &[0; 16]), "run g.pb --feed x=x.npy --fetch y=y.npy"),
+        with("wrong_type", npy("|u1", "(1, 3)", &[0; 3]), "run g.pb --feed x=x.npy --fetch y=y.npy"),
+        with("npy_too_short", npy("<f4", "(1, 3)", &[0; 11]), "run g.pb --feed x=x.npy --fetch y=y.npy"),
+        with(
+            "npy_absurd",
+            npy("<f4", "(1152921504606846976,)", &[0; 4]),
+            "run g.pb --feed x=x.npy --fetch y=y.npy",
+        ),
+        with("not_npy", b"hello".to_vec(), "run g.pb --feed x=x.npy --fetch y=y.npy"),
+        with("no_output_folder", row(), "run g.pb --feed x=x.npy --fetch y=absent/y.npy"),
+        with("two_to_one_file", row(), "run g.pb --feed x=x.npy --fetch x=y.npy y=y.npy"),
+    ]
+}

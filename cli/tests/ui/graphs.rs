@@ -1,0 +1,73 @@
+//! Small graphs made by hand, node by node, so that they can be wrong.
+use bakelite_codegen::tensor::DataType;
+use bakelite_codegen::wire::{
+    AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto, attr_value::Value, tensor_shape_proto::Dim,
+};
+use prost::Message;
+
+pub(crate) fn graph(node: Vec<NodeDef>) -> Vec<u8> {
+    GraphDef { node, ..GraphDef::default() }.encode_to_vec()
+}
+
+pub(crate) fn node(name: &str, op: &str, input: &[&str]) -> NodeDef {
+    let input = input.iter().map(|&i| i.to_owned()).collect();
+    NodeDef { name: name.to_owned(), op: op.to_owned(), input, ..NodeDef::default() }
+}
+
+/// Attributes as in a builder.
+pub(crate) trait With {
+    fn with(self, name: &str, value: Value) -> Self;
+    fn dtype(self, name: &str, dtype: DataType) -> Self;
+}
+
+impl With for NodeDef {
+    fn with(mut self, name: &str, value: Value) -> Self {
+        self.attr.insert(name.to_owned(), AttrValue { value: Some(value) });
+        self
+    }
+    fn dtype(self, name: &str, dtype: DataType) -> Self {
+        self.with(name, Value::Type(dtype as i32))
+    }
+}
+
+fn shape(sizes: &[i64]) -> TensorShapeProto {
+    let dim = sizes.iter().map(|&size| Dim { size, name: String::new() }).collect();
+    TensorShapeProto { dim, unknown_rank: false }
+}
+
+pub(crate) fn placeholder(name: &str, dtype: DataType, sizes: &[i64]) -> NodeDef {
+    node(name, "Placeholder", &[]).dtype("dtype", dtype).with("shape", Value::Shape(shape(sizes)))
+}
+
+pub(crate) fn identity(name: &str, input: &str) -> NodeDef {
+    node(name, "Identity", &[input]).dtype("T", DataType::DtFloat)
+}
+
+/// A constant whose one value repeats over its shape.
+pub(crate) fn splat(name: &str, dtype: DataType, sizes: &[i64], value: f32) -> NodeDef {
+    let tensor = TensorProto {
+        dtype: dtype as i32,
+        tensor_shape: Some(shape(sizes)),
+        float_val: if dtype == DataType::DtFloat { vec![value] } else { vec![] },
+        int_val: if dtype == DataType::DtFloat { vec![] } else { vec![value as i32] },
+        ..TensorProto::default()
+    };
+    node(name, "Const", &[]).dtype("dtype", dtype).with("value", Value::Tensor(tensor))
+}
+
+/// A placeholder `x` and its Identity `y`.
+pub(crate) fn pass() -> Vec<u8> {
+    graph(vec![placeholder("x", DataType::DtFloat, &[-1, 3]), identity("y", "x")])
+}
+
+/// A NumPy file, version 1.
+pub(crate) fn npy(descr: &str, sizes: &str, data: &[u8]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {sizes}, }}");
+    header.push_str(&" ".repeat(63 - (header.len() + 10) % 64));
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    bytes
+}
