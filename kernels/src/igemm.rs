@@ -9,11 +9,10 @@ use crate::isa::Isa;
 use crate::pack::Runs;
 use crate::tile::{Sums, Tiles};
 
-/// Rows of a tile of NV vectors: MR*NV sums, NV weights and one activation must fit the registers, and about ten sums
+/// Rows of a tile of NV vectors: MR*NV sums and `min(MR, NV) + 1` factors must fit the registers, and about ten sums
 /// hide the latency of a dot product where two are started in a cycle.
 ///
-/// AVX-512: 6x4, 12x2, 12x1. With 16 registers: 3x4, 6x2, 6x1; AVX2, whose weights and activations take two each,
-/// gets by with the memory operands that x86 allows. Scalar code gains nothing from rows.
+/// AVX-512: 6x4, 12x2, 12x1. With 16 registers: 3x4, 6x2, 6x1. Scalar code gains nothing from rows.
 const fn rows_that_fit<I: Isa>(vectors: usize) -> usize {
     match (vectors, I::REGISTERS) {
         (4, 32) => 6,
@@ -74,19 +73,50 @@ impl Sums for Panels<'_> {
                 let (now, rest) = panels.split_at(k4 * NV);
                 panels = rest;
                 for (k, w) in now.chunks_exact(NV).enumerate() {
-                    let mut wv = [isa.load_w(&w[0], part); NV];
-                    for s in 1..NV {
-                        wv[s] = isa.load_w(&w[s], part);
-                    }
+                    let mut x = [[0; 4]; MR];
                     for m in 0..MR {
-                        let x = isa.splat4(rows[m][k]);
-                        for s in 0..NV {
-                            acc[m][s] = isa.dot4(acc[m][s], x, wv[s]);
-                        }
+                        x[m] = rows[m][k];
                     }
+                    acc = step(isa, acc, x, w, part);
                 }
             }
         }
         acc
     }
+}
+
+/// Four bytes of K: the outer product of MR activations and NV vectors of weights. The fewer of the two are held in
+/// registers, the others pass through one.
+#[inline(always)]
+fn step<I: Isa, const MR: usize, const NV: usize>(
+    isa: I,
+    mut acc: [[I::I32; NV]; MR],
+    x: [[u8; 4]; MR],
+    w: &[[i8; 64]],
+    part: usize,
+) -> [[I::I32; NV]; MR] {
+    if MR <= NV {
+        let mut held = [isa.splat4(x[0]); MR];
+        for m in 1..MR {
+            held[m] = isa.splat4(x[m]);
+        }
+        for s in 0..NV {
+            let w = isa.load_w(&w[s], part);
+            for m in 0..MR {
+                acc[m][s] = isa.dot4(acc[m][s], held[m], w);
+            }
+        }
+    } else {
+        let mut held = [isa.load_w(&w[0], part); NV];
+        for s in 1..NV {
+            held[s] = isa.load_w(&w[s], part);
+        }
+        for m in 0..MR {
+            let x = isa.splat4(x[m]);
+            for s in 0..NV {
+                acc[m][s] = isa.dot4(acc[m][s], x, held[s]);
+            }
+        }
+    }
+    acc
 }
