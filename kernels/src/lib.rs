@@ -36,6 +36,7 @@ extern crate std;
 pub mod conv;
 pub mod dwconv;
 pub mod epilogue;
+pub mod float;
 mod igemm;
 pub mod isa;
 pub mod matmul;

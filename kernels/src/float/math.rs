@@ -1,0 +1,153 @@
+//! exp, log, tanh, sigmoid, softplus and square roots in f64, for rounding to f32: the same bits on every target.
+//!
+//! f64 leaves room: an error of 2^-40 is invisible after rounding except at one value in 2^15, where it is one ulp.
+//! No function branches on its argument in a way that vectors cannot follow.
+
+use core::f64::consts::{LN_2, LOG2_E};
+
+/// Adding it rounds to an integer, whose low bits are then the low bits of the sum.
+const ROUND: f64 = 6755399441055744.0; // 1.5 * 2^52
+
+/// 1/n! for n = 2..=11.
+const EXP: [f64; 10] = [
+    1.0 / 2.0,
+    1.0 / 6.0,
+    1.0 / 24.0,
+    1.0 / 120.0,
+    1.0 / 720.0,
+    1.0 / 5040.0,
+    1.0 / 40320.0,
+    1.0 / 362880.0,
+    1.0 / 3628800.0,
+    1.0 / 39916800.0,
+];
+
+/// e^x = 2^n * e^r with |r| <= ln(2)/2. Beyond ±150, which f32 cannot hold, it stays at e^±150.
+#[inline(always)]
+pub fn exp(x: f64) -> f64 {
+    let low = if x < -150.0 { -150.0 } else { x };
+    let x = if low > 150.0 { 150.0 } else { low };
+    let shifted = x * LOG2_E + ROUND;
+    let r = x - (shifted - ROUND) * LN_2;
+    let mut p = EXP[9];
+    for i in (0..9).rev() {
+        p = p * r + EXP[i];
+    }
+    let p = (p * r + 1.0) * r + 1.0;
+    // The low 12 bits of `shifted` are n; with the bias they become the exponent.
+    p * f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52)
+}
+
+/// ln(x) = n ln(2) + 2 artanh((m - 1) / (m + 1)) with m in [1/√2, √2).
+#[inline(always)]
+pub fn log(x: f64) -> f64 {
+    // Moves the cut between two exponents from 1 to 1/√2.
+    const CUT: u64 = 0x3fe6_a09e_667f_3bcd;
+    let above = x.to_bits().wrapping_sub(CUT);
+    let n = ((above as i64) >> 52) as f64;
+    let m = f64::from_bits((above & 0x000f_ffff_ffff_ffff).wrapping_add(CUT));
+    let s = (m - 1.0) / (m + 1.0);
+    let q = s * s;
+    let mut p = 1.0 / 19.0;
+    for odd in (0..9).rev() {
+        p = p * q + 1.0 / (2 * odd + 1) as f64;
+    }
+    let finite = n * LN_2 + 2.0 * s * p;
+    let positive = if x == f64::INFINITY { x } else { finite };
+    if x > 0.0 {
+        positive
+    } else if x == 0.0 {
+        f64::NEG_INFINITY
+    } else {
+        f64::NAN
+    }
+}
+
+/// √x by Newton's method on 1/√x; the last step brings it within an ulp of f64, so that it rounds to f32 correctly.
+#[inline(always)]
+pub fn sqrt(x: f64) -> f64 {
+    let mut y = f64::from_bits(0x5fe6_eb50_c7b5_37a9u64.wrapping_sub(x.to_bits() >> 1));
+    for _ in 0..4 {
+        y = y * (1.5 - 0.5 * x * y * y);
+    }
+    let s = x * y;
+    let root = s + (x - s * s) * (0.5 * y);
+    let positive = if x == 0.0 || x == f64::INFINITY { x } else { root };
+    if x < 0.0 { f64::NAN } else { positive }
+}
+
+/// 1 / (1 + e^-x).
+#[inline(always)]
+pub fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// (1 - e^-2|x|) / (1 + e^-2|x|) with the sign of x; near zero, where that cancels, x - x³/3.
+#[inline(always)]
+pub fn tanh(x: f64) -> f64 {
+    let e = exp(-2.0 * x.abs());
+    let far = ((1.0 - e) / (1.0 + e)).copysign(x);
+    let near = x - x * x * x * (1.0 / 3.0);
+    let y = if x.abs() < 1.0 / 1024.0 { near } else { far };
+    if x.is_nan() { x } else { y }
+}
+
+/// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|).
+#[inline(always)]
+pub fn softplus(x: f64) -> f64 {
+    let z = exp(-x.abs());
+    // Below 2^-28, 1 + z would lose z's digits, and ln(1 + z) is z.
+    let log1p = if z < 1.0 / (1 << 28) as f64 { z } else { log(1.0 + z) };
+    let positive = if x > 0.0 { x } else { 0.0 };
+    if x.is_nan() { x } else { positive + log1p }
+}
+
+/// e^x - 1; near zero, where that cancels, x + x²/2.
+#[inline(always)]
+pub fn expm1(x: f64) -> f64 {
+    let near = x + 0.5 * x * x;
+    if x.abs() < 1.0 / (1 << 16) as f64 { near } else { exp(x) - 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::prelude::v1::*;
+
+    /// Every 251st f32.
+    fn floats() -> impl Iterator<Item = f32> {
+        (0..=u32::MAX / 251).map(|i| f32::from_bits(i * 251))
+    }
+
+    fn ulps(a: f32, b: f32) -> u32 {
+        if a == b || (a.is_nan() && b.is_nan()) {
+            return 0;
+        }
+        a.to_bits().abs_diff(b.to_bits())
+    }
+
+    fn check(name: &str, ours: impl Fn(f64) -> f64, std: impl Fn(f64) -> f64, allowed: u32) {
+        for x in floats() {
+            let (got, want) = (ours(x.into()) as f32, std(x.into()) as f32);
+            assert!(ulps(got, want) <= allowed, "{name}({x:e}) = {got:e}, wanted {want:e}");
+        }
+    }
+
+    #[test]
+    fn functions_round_to_the_right_f32() {
+        check("exp", exp, f64::exp, 1);
+        check("log", log, f64::ln, 1);
+        check("tanh", tanh, f64::tanh, 1);
+        check("sigmoid", sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 1);
+        check("expm1", expm1, f64::exp_m1, 1);
+        check("softplus", softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p() + x * 0.0, 1);
+    }
+
+    #[test]
+    fn square_roots_are_correctly_rounded() {
+        for x in floats().chain((0..1 << 25).map(|i| f32::from_bits(0x3f80_0000 + i))) {
+            let got = sqrt(x.into()) as f32;
+            assert!(ulps(got, x.sqrt()) == 0, "sqrt({x:e}) = {got:e}, wanted {:e}", x.sqrt());
+        }
+    }
+}
