@@ -68,13 +68,28 @@ macro_rules! ops {
     };
 }
 
+#[allow(dead_code, reason = "the shape ops, which come next, need the rest")]
+mod check;
 pub mod opaque;
+mod product;
+#[allow(dead_code, reason = "the shape ops, which come next, need the rest")]
+mod strided;
 pub mod window;
 
 ops! {
     placeholder::Placeholder: "Placeholder";
     constant::Const: "Const", "HostConst";
     identity::Identity: "Identity", "StopGradient", "CheckNumerics", "PreventGradient", "Snapshot";
+    conv2d::Conv2D: "Conv2D";
+    depthwise_conv2d::DepthwiseConv2d: "DepthwiseConv2dNative";
+    matmul::MatMul: "MatMul";
+    bias_add::BiasAdd: "BiasAdd";
+    binary::Binary: "Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum", "SquaredDifference", "FloorDiv", "FloorMod";
+    add_n::AddN: "AddN";
+    unary::Unary: "Relu", "Relu6", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Softplus", "Exp", "Log", "Sqrt", "Rsqrt", "Neg", "Abs", "Square", "Reciprocal";
+    fused_batch_norm::FusedBatchNorm: "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3";
+    softmax::Softmax: "Softmax";
+    pool::Pool: "MaxPool", "AvgPool";
 }
 
 impl Op {

@@ -1,0 +1,51 @@
+//! Softmax over the last dimension: `y[c] = e^(x[c] - max) / Σ_c e^(x[c] - max)`.
+use crate::attributes::{AttributeWriter, Attributes};
+use crate::error::Reason;
+use crate::ops::{Fact, Inputs, Operation, check};
+use crate::tensor::{DataType, Tensor};
+use bakelite_kernels::float::softmax;
+use std::ops::RangeInclusive;
+
+/// Softmax in f32.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Softmax;
+
+impl Softmax {
+    /// The last dimension.
+    fn classes(x: &[usize]) -> Result<usize, Reason> {
+        x.last().copied().ok_or_else(|| Reason::new("softmax of a scalar").supported("one dimension or more"))
+    }
+}
+
+impl Operation for Softmax {
+    fn parse(a: Attributes<'_>) -> Result<Self, Reason> {
+        check::float(a, "T")?;
+        Ok(Self)
+    }
+    fn name(&self) -> &str {
+        "Softmax"
+    }
+    fn write(&self, a: &mut AttributeWriter) {
+        a.dtype("T", DataType::DtFloat);
+    }
+    fn arity(&self) -> RangeInclusive<usize> {
+        1..=1
+    }
+    fn ports(&self) -> usize {
+        1
+    }
+    fn infer(&self, x: &[Fact]) -> Result<Vec<Fact>, Reason> {
+        let y = check::float_shape(x, 0)?;
+        Self::classes(y)?;
+        check::output(DataType::DtFloat, y.to_vec())
+    }
+    fn eval(&self, x: Inputs<'_>) -> Result<Vec<Tensor>, Reason> {
+        let (tensor, x) = (x.get(0)?, x.f32(0)?);
+        let mut y = vec![0.0; x.len()];
+        check::run(softmax::Softmax { classes: Self::classes(&tensor.shape)?, x, y: &mut y });
+        Ok(vec![Tensor::f32(tensor.shape.clone(), y)?])
+    }
+    fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
+        0
+    }
+}
