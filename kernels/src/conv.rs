@@ -97,12 +97,13 @@ pub fn start(w: &[i8], zero_point: u8, start: &mut [i32]) {
 }
 
 /// Rows of a tile, MR, for an output: the widest that fits registers, but one that leaves little to compute twice.
+/// Few choices, since each is compiled for every epilogue and ISA.
 pub const fn tile_rows(pixels: usize, channels: usize) -> usize {
-    let choices: &[usize] = if channels > 32 { &[6, 5, 4, 3, 2] } else { &[12, 8, 6, 4, 2] };
+    let choices: &[usize] = if channels > 32 { &[6, 5, 4] } else { &[12, 6] };
     let (mut best, mut least, mut i) = (1, pixels * (16 + 4), 0);
     while i < choices.len() {
         let rows = choices[i];
-        // A step costs `rows` dot products per vector and about one load, in sixteenths.
+        // A step costs `rows` dot products per vector and about a quarter of one for its weights.
         let cost = pixels.div_ceil(rows) * (rows * 16 + 4);
         if rows <= pixels && cost < least {
             (best, least) = (rows, cost);
@@ -150,7 +151,8 @@ pub fn reference<E: Epilogue>(
     }
 }
 
-/// The fast form: tiles of MR pixels. Kernel id: `igemm-{MR}x64c4-{isa}`.
+/// The fast form: tiles of MR pixels, or fewer where registers are. Any MR is right; [`tile_rows`] names a fast one.
+/// Kernel id: `igemm-{MR}x64c4-{isa}`.
 ///
 /// `x` reaches 3 bytes past the last window. Output bytes between the channels of `y` and its pixel pitch are left
 /// alone.

@@ -149,7 +149,7 @@ impl<E: Epilogue> Kernel for DwConv<'_, E> {
                 y: &mut *self.y,
             };
             // Four pixels are 16 sums; 4 weights and the interleaving take the other half of 32 registers.
-            if I::REGISTERS >= 32 && tiles.pixels >= 4 {
+            if I::REGISTERS >= 32 {
                 tiles.run::<I, 4, 4>(isa);
             } else {
                 tiles.run::<I, 1, 4>(isa);

@@ -23,23 +23,18 @@ const fn rows_that_fit<I: Isa>(vectors: usize) -> usize {
     }
 }
 
-/// Runs the tiles with MR rows, or as many as fit; single pixels where there are fewer than MR.
+/// Runs the tiles with MR rows, or as many as fit.
 #[inline(always)]
 pub(crate) fn run<I: Isa, E: Epilogue, const MR: usize, const NV: usize>(
     isa: I,
     mut tiles: Tiles<'_, E, Panels<'_>>,
 ) {
-    let fit = rows_that_fit::<I>(NV);
-    if tiles.pixels < MR || fit == 1 {
-        tiles.run::<I, 1, NV>(isa);
-    } else if MR <= fit {
-        tiles.run::<I, MR, NV>(isa);
-    } else if fit == 12 {
-        tiles.run::<I, 12, NV>(isa);
-    } else if fit == 6 {
-        tiles.run::<I, 6, NV>(isa);
-    } else {
-        tiles.run::<I, 3, NV>(isa);
+    match rows_that_fit::<I>(NV) {
+        fit if MR <= fit => tiles.run::<I, MR, NV>(isa),
+        12 => tiles.run::<I, 12, NV>(isa),
+        6 => tiles.run::<I, 6, NV>(isa),
+        3 => tiles.run::<I, 3, NV>(isa),
+        _ => tiles.run::<I, 1, NV>(isa),
     }
 }
 

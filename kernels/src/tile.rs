@@ -1,7 +1,8 @@
 //! The loops around a tile, the same for every product: parts of a group, pixels, and the way out.
 //!
 //! Pixels are numbered over all rows and images, and a tile is any MR consecutive ones. The last tile moves back to
-//! be full, and computes some pixels twice: cheaper than a narrow tile, and nothing depends on the row width.
+//! be full, and computes some pixels twice: cheaper than a narrow tile, and nothing depends on the row width. Where
+//! there are fewer than MR pixels at all, the last one fills the tile.
 
 use crate::epilogue::Epilogue;
 use crate::isa::Isa;
@@ -39,7 +40,7 @@ pub(crate) struct Tiles<'a, E: Epilogue, S> {
 }
 
 impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
-    /// Computes the group, whose `vectors` is NV, by tiles of MR <= `pixels` rows.
+    /// Computes the group, whose `vectors` is NV, by tiles of MR rows.
     #[inline(always)]
     pub(crate) fn run<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I) {
         for part in 0..16 / I::LANES {
@@ -57,9 +58,9 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
         let mut pixel = 0;
         while pixel < self.pixels {
             if pixel + MR > self.pixels {
-                walk.seek(self.pixels - MR);
+                walk.seek(self.pixels.saturating_sub(MR));
             }
-            self.tile::<I, MR, NV>(isa, part, first, walk.take());
+            self.tile::<I, MR, NV>(isa, part, first, walk.take(self.pixels));
             pixel += MR;
         }
     }

@@ -118,9 +118,9 @@ impl<const T: usize> Walk<T> {
         }
     }
 
-    /// Where the next MR pixels begin, for each tensor; goes past them.
+    /// Where the next MR pixels begin, for each tensor; goes past them. Where all `pixels` are fewer, the last repeats.
     #[inline(always)]
-    pub(crate) fn take<const MR: usize>(&mut self) -> [[usize; MR]; T] {
+    pub(crate) fn take<const MR: usize>(&mut self, pixels: usize) -> [[usize; MR]; T] {
         let mut at = [[0; MR]; T];
         let [_, width] = self.extent;
         if self.pixel[1] + MR < width {
@@ -136,7 +136,9 @@ impl<const T: usize> Walk<T> {
                 for t in 0..T {
                     at[t][m] = self.at[t];
                 }
-                self.step();
+                if m + 1 < pixels {
+                    self.step();
+                }
             }
         }
         at
@@ -202,7 +204,7 @@ mod tests {
                 let (mut two, mut after) = (walk, walk);
                 after.step();
                 let second = after.at;
-                assert_eq!(two.take::<2>(), [[want[0], second[0]], [want[1], second[1]]], "take {number}");
+                assert_eq!(two.take::<2>(18), [[want[0], second[0]], [want[1], second[1]]], "take {number}");
                 after.step();
                 assert_eq!(two.at, after.at, "after take {number}");
             }
