@@ -39,9 +39,14 @@ pub mod epilogue;
 pub mod float;
 mod igemm;
 pub mod isa;
+pub mod lut;
 pub mod matmul;
 pub mod pack;
+pub mod pool;
 pub mod quant;
+pub mod quantize;
+pub mod range;
+pub mod requantize;
 #[cfg(test)]
 mod testing;
 mod tile;

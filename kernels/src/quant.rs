@@ -13,6 +13,15 @@ pub fn round_half_even(v: f32) -> f32 {
     if v.abs() < TWO_23 { ((v.abs() + TWO_23) - TWO_23).copysign(v) } else { v }
 }
 
+/// The nearest integer, ties away from zero.
+#[inline(always)]
+pub fn round_half_away(v: f32) -> f32 {
+    let even = round_half_even(v.abs());
+    // The difference is exact; it is a half only where the tie went down.
+    let away = if v.abs() - even == 0.5 { even + 1.0 } else { even };
+    away.copysign(v)
+}
+
 /// `a * b + c`, rounded once.
 ///
 /// The product of two f32 is exact in f64. The sum is rounded to odd (an inexact result takes the neighbour with an
@@ -54,6 +63,15 @@ mod tests {
         for half in -300..300 {
             let v = half as f32 * 0.5;
             assert_eq!(round_half_even(v), v.round_ties_even(), "{v}");
+        }
+    }
+
+    #[test]
+    fn rounds_ties_away_as_std_does() {
+        let bits = (0..=u32::MAX).step_by(9973).map(f32::from_bits);
+        let halves = (-300..300).map(|half| half as f32 * 0.5);
+        for v in bits.filter(|v| !v.is_nan()).chain(halves).chain([0.499_999_97, -0.499_999_97]) {
+            assert_eq!(round_half_away(v).to_bits(), v.round().to_bits(), "{v}");
         }
     }
 

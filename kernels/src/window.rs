@@ -61,6 +61,14 @@ impl Place {
     }
 }
 
+/// How two tensors of the same shape are walked together: runs in a row, and elements of a run. Where pixels touch in
+/// both, a row is one run.
+#[inline(always)]
+pub(crate) const fn shared_runs(x: &Place, y: &Place) -> [usize; 2] {
+    let touching = x.pixel == x.channels && y.pixel == y.channels;
+    if touching { [1, y.width * y.channels] } else { [y.width, y.channels] }
+}
+
 /// A window that moves over rows and columns; each pair is `[rows, columns]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {

@@ -1,0 +1,106 @@
+//! A table of 256 values, one for each byte: dequantization, and a concatenation's inputs of another range.
+//!
+//! ```text
+//! y[n, y, x, c] = table[x[n, y, x, c]]
+//! ```
+//!
+//! Whatever function of one byte TensorFlow computes, its bits are in the table. Cost: one look-up an element.
+
+use crate::isa::{Isa, Kernel};
+use crate::window::{Place, shared_runs};
+
+/// One mapping; both places have the same shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// Where the bytes are.
+    pub x: Place,
+    /// Where their values go.
+    pub y: Place,
+}
+
+/// The meaning of a mapping.
+pub fn reference<T: Copy>(params: &Params, table: &[T], x: &[u8], y: &mut [T]) {
+    let Params { x: at_x, y: at_y } = params;
+    for n in 0..at_y.batch {
+        for oy in 0..at_y.height {
+            for ox in 0..at_y.width {
+                for c in 0..at_y.channels {
+                    y[at_y.at(n, oy, ox) + c] = table[usize::from(x[at_x.at(n, oy, ox) + c])];
+                }
+            }
+        }
+    }
+}
+
+/// The fast form. Elements of `y` between its runs are left alone.
+pub struct Map<'a, T> {
+    /// Shapes.
+    pub params: &'a Params,
+    /// 256 values.
+    pub table: &'a [T],
+    /// The input's buffer.
+    pub x: &'a [u8],
+    /// The output's buffer.
+    pub y: &'a mut [T],
+}
+
+impl<T: Copy> Kernel for Map<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<I: Isa>(self, _isa: I) {
+        let Params { x, y } = self.params;
+        let table: &[T; 256] = self.table.first_chunk().expect("a table has 256 values");
+        let [runs, length] = shared_runs(x, y);
+        for n in 0..y.batch {
+            for oy in 0..y.height {
+                for ox in 0..runs {
+                    let from = &self.x[x.at(n, oy, ox)..][..length];
+                    let to = &mut self.y[y.at(n, oy, ox)..][..length];
+                    for (y, &x) in to.iter_mut().zip(from) {
+                        *y = table[usize::from(x)];
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Failures, Fill, Random};
+
+    #[test]
+    fn equals_the_reference() {
+        let (mut random, mut failures) = (Random::new(3), Failures::default());
+        let bytes: [u8; 256] = core::array::from_fn(|q| 255 - (q as u8) / 2);
+        let floats: [f32; 256] = core::array::from_fn(|q| q as f32 * 0.1 - 7.0);
+        for (shape, gap) in [([2, 3, 5, 7], [0, 0]), ([1, 4, 2, 33], [3, 0]), ([1, 1, 1, 200], [0, 5])] {
+            let x = testing::gapped(shape, [1, 0, 2, 1], gap[0]);
+            let params = Params { x, y: testing::gapped(shape, [0; 4], gap[1]) };
+            let x = testing::input(&params.x, 9, Fill::Random, &mut random);
+            let (mut want8, mut want32) = (testing::untouched(&params.y), testing::untouched(&params.y));
+            reference(&params, &bytes, &x, &mut want8);
+            reference(&params, &floats, &x, &mut want32);
+            for isa in testing::isas() {
+                let mut y = testing::untouched(&params.y);
+                testing::run(isa, Map { params: &params, table: &bytes, x: &x, y: &mut y });
+                failures.check(&y, &want8, || std::format!("{isa} {shape:?} to u8"));
+                let mut y = testing::untouched(&params.y);
+                testing::run(isa, Map { params: &params, table: &floats, x: &x, y: &mut y });
+                failures.check(&y, &want32, || std::format!("{isa} {shape:?} to f32"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_worked_table() {
+        let mut table = [0; 256];
+        (table[3], table[255]) = (7, 1);
+        let place = Place::dense([1, 1, 1, 3]);
+        let mut y = [9; 3];
+        reference(&Params { x: place, y: place }, &table, &[3, 255, 4], &mut y);
+        assert_eq!(y, [7, 1, 0]);
+    }
+}

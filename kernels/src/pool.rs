@@ -1,0 +1,229 @@
+//! Pooling of bytes.
+//!
+//! ```text
+//! Max      y[c] = max over taps inside the image of x[c]
+//! Average  y[c] = RNE(f32(Σ (x[c] - zero_point)) * f32(1 / taps inside)) + zero_point
+//! ```
+//!
+//! Taps on the padding do not count, so no halo is needed: a window is cut to the image. Adding 128 to signed bytes
+//! keeps their order, but not their average's rounding, hence the zero point. Cost: one byte operation a tap.
+
+use crate::isa::{Isa, Kernel};
+use crate::quant;
+use crate::window::{Place, Window};
+
+/// One pooling; `x` and `y` have the same channels, and every window meets the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// The input.
+    pub x: Place,
+    /// The output.
+    pub y: Place,
+    /// The window over the input.
+    pub window: Window,
+    /// What the tensors hold for the real value 0.
+    pub zero_point: u8,
+}
+
+impl Params {
+    /// The input rows or columns under output index `o`: the first and how many, with the step between them.
+    #[inline(always)]
+    fn inside(&self, axis: usize, o: usize, extent: usize) -> (usize, usize) {
+        let Window { kernel, stride, dilation, pad } = self.window;
+        let (at, step) = (o * stride[axis], dilation[axis]);
+        let skipped = pad[axis].saturating_sub(at).div_ceil(step);
+        let first = (at + skipped * step).saturating_sub(pad[axis]);
+        let room = extent.saturating_sub(first).div_ceil(step);
+        (first, kernel[axis].saturating_sub(skipped).min(room))
+    }
+
+    /// The average of `count` values, given their sum without zero points.
+    #[inline(always)]
+    fn average(&self, sum: i32, reciprocal: f32) -> u8 {
+        (quant::round_half_even(sum as f32 * reciprocal) as i32 + i32::from(self.zero_point)) as u8
+    }
+}
+
+/// The meaning of both poolings: `pool` sees the bytes under one window.
+fn each_window(params: &Params, x: &[u8], y: &mut [u8], pool: impl Fn(&mut dyn Iterator<Item = u8>) -> u8) {
+    let Params { x: at_x, y: at_y, window, .. } = params;
+    for n in 0..at_y.batch {
+        for oy in 0..at_y.height {
+            for ox in 0..at_y.width {
+                for c in 0..at_y.channels {
+                    let rows = (0..window.kernel[0]).filter_map(|ky| window.input(0, oy, ky, at_x.height));
+                    let mut taps = rows.flat_map(|iy| {
+                        let columns =
+                            (0..window.kernel[1]).filter_map(|kx| window.input(1, ox, kx, at_x.width));
+                        columns.map(move |ix| x[at_x.at(n, iy, ix) + c])
+                    });
+                    y[at_y.at(n, oy, ox) + c] = pool(&mut taps);
+                }
+            }
+        }
+    }
+}
+
+/// The meaning of maximum pooling.
+pub fn max_reference(params: &Params, x: &[u8], y: &mut [u8]) {
+    each_window(params, x, y, |taps| taps.max().unwrap_or(0));
+}
+
+/// The meaning of average pooling.
+pub fn average_reference(params: &Params, x: &[u8], y: &mut [u8]) {
+    each_window(params, x, y, |taps| {
+        let (mut sum, mut count) = (0, 0);
+        for x in taps {
+            sum += i32::from(x) - i32::from(params.zero_point);
+            count += 1;
+        }
+        params.average(sum, 1.0 / count.max(1) as f32)
+    });
+}
+
+/// Maximum pooling. Bytes of `y` between its pixels are left alone.
+pub struct Max<'a> {
+    /// Shapes.
+    pub params: &'a Params,
+    /// The input's buffer.
+    pub x: &'a [u8],
+    /// The output's buffer.
+    pub y: &'a mut [u8],
+}
+
+impl Kernel for Max<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<I: Isa>(self, _isa: I) {
+        let Params { x, y, window, .. } = self.params;
+        for n in 0..y.batch {
+            for oy in 0..y.height {
+                let (top, rows) = self.params.inside(0, oy, x.height);
+                for ox in 0..y.width {
+                    let (left, columns) = self.params.inside(1, ox, x.width);
+                    let out = &mut self.y[y.at(n, oy, ox)..][..y.channels];
+                    // 0 is the least of signed bytes too, since 128 is added to them.
+                    out.fill(0);
+                    for ky in 0..rows {
+                        for kx in 0..columns {
+                            let (iy, ix) = (top + ky * window.dilation[0], left + kx * window.dilation[1]);
+                            let tap = &self.x[x.at(n, iy, ix)..][..y.channels];
+                            for (out, &tap) in out.iter_mut().zip(tap) {
+                                *out = (*out).max(tap);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Average pooling. Bytes of `y` between its pixels are left alone.
+pub struct Average<'a> {
+    /// Shapes.
+    pub params: &'a Params,
+    /// The input's buffer.
+    pub x: &'a [u8],
+    /// The output's buffer.
+    pub y: &'a mut [u8],
+}
+
+/// Channels that are summed at once.
+const BLOCK: usize = 64;
+
+impl Kernel for Average<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<I: Isa>(self, _isa: I) {
+        let Params { x, y, window, zero_point } = self.params;
+        for n in 0..y.batch {
+            for oy in 0..y.height {
+                let (top, rows) = self.params.inside(0, oy, x.height);
+                for ox in 0..y.width {
+                    let (left, columns) = self.params.inside(1, ox, x.width);
+                    let count = rows * columns;
+                    let start = -(count as i32) * i32::from(*zero_point);
+                    let reciprocal = 1.0 / count.max(1) as f32;
+                    let out = &mut self.y[y.at(n, oy, ox)..][..y.channels];
+                    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+                        let mut sums = [start; BLOCK];
+                        for ky in 0..rows {
+                            for kx in 0..columns {
+                                let (iy, ix) =
+                                    (top + ky * window.dilation[0], left + kx * window.dilation[1]);
+                                let tap = &self.x[x.at(n, iy, ix) + block * BLOCK..][..out.len()];
+                                for (sum, &tap) in sums.iter_mut().zip(tap) {
+                                    *sum += i32::from(tap);
+                                }
+                            }
+                        }
+                        for (out, &sum) in out.iter_mut().zip(&sums) {
+                            *out = self.params.average(sum, reciprocal);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Failures, Fill, Random};
+
+    #[test]
+    fn equals_the_references() {
+        let (mut random, mut failures) = (Random::new(11), Failures::default());
+        // Extent of the input, kernel, stride, dilation, pads before, extent of the output.
+        let windows = [
+            ([7, 6], [3, 3], [2, 2], [1, 1], [1, 0], [4, 3]),
+            ([5, 5], [2, 2], [1, 1], [1, 1], [0, 0], [5, 5]),
+            ([4, 9], [1, 3], [3, 2], [1, 2], [0, 2], [2, 4]),
+            ([2, 2], [5, 5], [1, 1], [1, 1], [2, 2], [2, 2]),
+            ([7, 7], [7, 7], [1, 1], [1, 1], [0, 0], [1, 1]),
+        ];
+        for (extent, kernel, stride, dilation, pad, out) in windows {
+            for (channels, zero_point, gap) in [(1, 0, 0), (5, 128, 2), (64, 0, 0), (100, 128, 28)] {
+                for fill in [Fill::Random, Fill::Min, Fill::Max] {
+                    let x = testing::gapped([2, extent[0], extent[1], channels], [0; 4], gap);
+                    let y = testing::gapped([2, out[0], out[1], channels], [1, 0, 0, 2], gap);
+                    let params =
+                        Params { x, y, window: Window { kernel, stride, dilation, pad }, zero_point };
+                    let x = testing::input(&params.x, zero_point, fill, &mut random);
+                    let (mut most, mut mean) = (testing::untouched(&y), testing::untouched(&y));
+                    max_reference(&params, &x, &mut most);
+                    average_reference(&params, &x, &mut mean);
+                    for isa in testing::isas() {
+                        let case = || std::format!("{isa} {params:?} {fill:?}");
+                        let mut y = testing::untouched(&params.y);
+                        testing::run(isa, Max { params: &params, x: &x, y: &mut y });
+                        failures.check(&y, &most, || std::format!("max {}", case()));
+                        let mut y = testing::untouched(&params.y);
+                        testing::run(isa, Average { params: &params, x: &x, y: &mut y });
+                        failures.check(&y, &mean, || std::format!("average {}", case()));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn worked_averages() {
+        let place = |height, width| Place::dense([1, height, width, 1]);
+        let window = Window { kernel: [2, 2], stride: [2, 2], dilation: [1, 1], pad: [0, 0] };
+        let params = |zero_point| Params { x: place(2, 3), y: place(1, 2), window, zero_point };
+        let (mut y, x) = ([0; 2], [1, 2, 9, 2, 1, 12]);
+        average_reference(&params(0), &x, &mut y);
+        // 6/4 is a tie and goes to 2; two taps of the second window are outside, 21/2 goes to 10.
+        assert_eq!(y, [2, 10]);
+        average_reference(&params(1), &x, &mut y);
+        // Less 1: 2/4 goes to 0, 19/2 to 10.
+        assert_eq!(y, [1, 11]);
+        max_reference(&params(0), &x, &mut y);
+        assert_eq!(y, [2, 12]);
+    }
+}

@@ -1,0 +1,145 @@
+//! f32 to bytes: `y = clamp(round((x - offset) * scale) - shift, low, high) + zero_point`.
+//!
+//! One formula for every QuantizeV2 of TensorFlow; they differ in the numbers and in how they round ties:
+//!
+//! | form | offset | scale | ties | shift |
+//! |---|---|---|---|---|
+//! | oneDNN SCALED | 0 | 255/R or 127.5/R | to even | 0 |
+//! | oneDNN MIN_FIRST | min | 255/(max - min) | to even | 0 |
+//! | Eigen SCALED | 0 | min(low/min, high/max) | as asked | 0 |
+//! | Eigen MIN_FIRST | 0 | 255/(max - min) | away | RHA(min * scale) - lowest |
+//!
+//! `low` and `high` are integers, so clamping before or after rounding is the same. Cost: about 8 operations for 16
+//! elements; it is the memory that counts.
+
+use crate::isa::{Isa, Kernel};
+use crate::quant;
+use crate::window::{Place, shared_runs};
+
+/// The function of one element.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rule {
+    /// Subtracted first.
+    pub offset: f32,
+    /// Steps of one real unit.
+    pub scale: f32,
+    /// Whether ties go away from zero; else to even.
+    pub ties_away: bool,
+    /// An integer, subtracted after rounding.
+    pub shift: f32,
+    /// Least integer before the zero point is added.
+    pub low: i16,
+    /// Greatest integer before the zero point is added.
+    pub high: i16,
+    /// Added last; `low + zero_point` and `high + zero_point` are bytes.
+    pub zero_point: u8,
+}
+
+impl Rule {
+    /// One element.
+    #[inline(always)]
+    pub fn apply(&self, x: f32) -> u8 {
+        let v = (x - self.offset) * self.scale;
+        let v = if self.ties_away { quant::round_half_away(v) } else { quant::round_half_even(v) };
+        let v = (v - self.shift).clamp(f32::from(self.low), f32::from(self.high));
+        (v as i32 + i32::from(self.zero_point)) as u8
+    }
+}
+
+/// One quantization; both places have the same shape.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Params {
+    /// Where the floats are.
+    pub x: Place,
+    /// Where the bytes go.
+    pub y: Place,
+    /// The function of one element.
+    pub rule: Rule,
+}
+
+/// The meaning of a quantization.
+pub fn reference(params: &Params, x: &[f32], y: &mut [u8]) {
+    let Params { x: at_x, y: at_y, rule } = params;
+    for n in 0..at_y.batch {
+        for oy in 0..at_y.height {
+            for ox in 0..at_y.width {
+                for c in 0..at_y.channels {
+                    y[at_y.at(n, oy, ox) + c] = rule.apply(x[at_x.at(n, oy, ox) + c]);
+                }
+            }
+        }
+    }
+}
+
+/// The fast form. Bytes of `y` between its runs are left alone.
+pub struct Quantize<'a> {
+    /// Shapes and rule.
+    pub params: &'a Params,
+    /// The input's buffer.
+    pub x: &'a [f32],
+    /// The output's buffer.
+    pub y: &'a mut [u8],
+}
+
+impl Kernel for Quantize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<I: Isa>(self, _isa: I) {
+        let Params { x, y, rule } = self.params;
+        let [runs, length] = shared_runs(x, y);
+        for n in 0..y.batch {
+            for oy in 0..y.height {
+                for ox in 0..runs {
+                    let from = &self.x[x.at(n, oy, ox)..][..length];
+                    let to = &mut self.y[y.at(n, oy, ox)..][..length];
+                    for (y, &x) in to.iter_mut().zip(from) {
+                        *y = rule.apply(x);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Failures, Random};
+
+    const EVEN: Rule =
+        Rule { offset: 0.0, scale: 2.0, ties_away: false, shift: 0.0, low: 0, high: 255, zero_point: 0 };
+    const SIGNED: Rule = Rule { low: -128, high: 127, zero_point: 128, ..EVEN };
+
+    #[test]
+    fn worked_ties_and_bounds() {
+        let bytes = |rule: Rule, x: [f32; 6]| x.map(|x| rule.apply(x));
+        let x = [0.25, 0.75, -0.25, 1e30, -1e30, 63.75];
+        assert_eq!(bytes(EVEN, x), [0, 2, 0, 255, 0, 128]);
+        assert_eq!(bytes(Rule { ties_away: true, ..EVEN }, x), [1, 2, 0, 255, 0, 128]);
+        assert_eq!(bytes(SIGNED, x), [128, 130, 128, 255, 0, 255]);
+        assert_eq!(bytes(Rule { offset: -1.0, ..EVEN }, x), [2, 4, 2, 255, 0, 130]);
+        assert_eq!(bytes(Rule { shift: -2.0, ..EVEN }, x), [2, 4, 2, 255, 0, 130]);
+    }
+
+    #[test]
+    fn equals_the_reference() {
+        let (mut random, mut failures) = (Random::new(5), Failures::default());
+        let away = Rule { ties_away: true, shift: -3.0, offset: 0.5, scale: 1.3, ..SIGNED };
+        for rule in [EVEN, SIGNED, away] {
+            for (shape, gap) in [([2, 3, 5, 7], [0, 0]), ([1, 2, 2, 33], [3, 0]), ([1, 1, 1, 200], [0, 5])] {
+                let x = testing::gapped(shape, [0; 4], gap[0]);
+                let params = Params { x, y: testing::gapped(shape, [1, 1, 2, 0], gap[1]), rule };
+                let mut x = random.floats(-100.0, 200.0, params.x.batch * params.x.image);
+                x.iter_mut().step_by(3).for_each(|x| *x = quant::round_half_even(*x) * 0.25);
+                let mut want = testing::untouched(&params.y);
+                reference(&params, &x, &mut want);
+                for isa in testing::isas() {
+                    let mut y = testing::untouched(&params.y);
+                    testing::run(isa, Quantize { params: &params, x: &x, y: &mut y });
+                    failures.check(&y, &want, || std::format!("{isa} {shape:?} {rule:?}"));
+                }
+            }
+        }
+    }
+}
