@@ -68,11 +68,9 @@ macro_rules! ops {
     };
 }
 
-#[allow(dead_code, reason = "the shape ops, which come next, need the rest")]
 mod check;
 pub mod opaque;
 mod product;
-#[allow(dead_code, reason = "the shape ops, which come next, need the rest")]
 mod strided;
 pub mod window;
 
@@ -90,6 +88,18 @@ ops! {
     fused_batch_norm::FusedBatchNorm: "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3";
     softmax::Softmax: "Softmax";
     pool::Pool: "MaxPool", "AvgPool";
+    reduce::Reduce: "Mean", "Sum", "Prod", "Max", "Min";
+    pad::Pad: "Pad", "PadV2";
+    concat::Concat: "ConcatV2";
+    reshape::Reshape: "Reshape";
+    squeeze::Squeeze: "Squeeze";
+    expand_dims::ExpandDims: "ExpandDims";
+    shape::Shape: "Shape";
+    strided_slice::StridedSlice: "StridedSlice";
+    pack::Pack: "Pack";
+    cast::Cast: "Cast";
+    transpose::Transpose: "Transpose";
+    arg_max::ArgMax: "ArgMax";
 }
 
 impl Op {

@@ -2,7 +2,8 @@
 use crate::attributes::Attributes;
 use crate::error::Reason;
 use crate::ops::Fact;
-use crate::tensor::{DataType, Shape, elements, name};
+use crate::tensor::{Data, DataType, Shape, elements, name};
+use bakelite_kernels::Place;
 use bakelite_kernels::isa::{self, Isa, Kernel, Program};
 
 /// Refuses element types other than float.
@@ -126,4 +127,20 @@ pub(super) fn same(a: &[usize], b: &[usize]) -> Result<(), Reason> {
         return Ok(());
     }
     Err(Reason::new(format!("shapes {a:?} and {b:?}")).supported("equal shapes"))
+}
+
+/// Integers as elements of int32 or int64; int32 keeps the low bits.
+pub(super) fn integers(dtype: DataType, values: Vec<i64>) -> Result<Data, Reason> {
+    match dtype {
+        DataType::DtInt32 => Ok(Data::I32(values.into_iter().map(|v| v as i32).collect())),
+        DataType::DtInt64 => Ok(Data::I64(values)),
+        _ => Err(Reason::new(name(dtype)).supported("int32 or int64")),
+    }
+}
+
+/// A dense NHWC tensor; its pitches are bounded even where a dimension is zero.
+pub(super) fn place(shape: &[usize]) -> Result<Place, Reason> {
+    let nhwc: [usize; 4] = ranked(shape, "an image")?;
+    elements(&nhwc.map(|n| n.max(1)))?;
+    Ok(Place::dense(nhwc))
 }

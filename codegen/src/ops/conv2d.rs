@@ -5,8 +5,7 @@ use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
 use crate::ops::window::{Geometry, PadAttribute, Padding};
 use crate::ops::{Fact, Inputs, Operation, check, product};
-use crate::tensor::{DataType, Tensor, elements};
-use bakelite_kernels::Place;
+use crate::tensor::{DataType, Tensor};
 use bakelite_kernels::float::conv;
 use std::ops::RangeInclusive;
 
@@ -36,10 +35,8 @@ impl Conv2D {
     /// Shapes as the kernel takes them; the output is bounded in size.
     pub fn params(&self, x: &[usize], w: &[usize]) -> Result<conv::Params, Reason> {
         let Geometry { output: [height, width], window, .. } = self.geometry(x, w)?;
-        let ([batch, ..], [.., channels]) = (check::ranked::<4>(x, "an image")?, check::ranked::<4>(w, "weights")?);
-        let y = [batch, height, width, channels];
-        elements(&y)?;
-        Ok(conv::Params { x: Place::dense(check::ranked(x, "an image")?), y: Place::dense(y), window })
+        let (x, [.., channels]) = (check::place(x)?, check::ranked::<4>(w, "weights")?);
+        Ok(conv::Params { x, y: check::place(&[x.batch, height, width, channels])?, window })
     }
 }
 

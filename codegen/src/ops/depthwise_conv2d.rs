@@ -6,7 +6,6 @@ use crate::error::Reason;
 use crate::ops::window::{Geometry, PadAttribute, Padding};
 use crate::ops::{Fact, Inputs, Operation, check, product};
 use crate::tensor::{DataType, Tensor, elements};
-use bakelite_kernels::Place;
 use bakelite_kernels::float::dwconv;
 use std::ops::RangeInclusive;
 
@@ -35,12 +34,9 @@ impl DepthwiseConv2d {
     /// Shapes as the kernel takes them; the output is bounded in size.
     pub fn params(&self, x: &[usize], w: &[usize]) -> Result<dwconv::Params, Reason> {
         let Geometry { output: [height, width], window, .. } = self.geometry(x, w)?;
-        let [batch, _, _, channels] = check::ranked(x, "an image")?;
-        let [.., multiplier] = check::ranked::<4>(w, "weights")?;
-        let outputs = elements(&[channels, multiplier])?;
-        let y = [batch, height, width, outputs];
-        elements(&y)?;
-        Ok(dwconv::Params { x: Place::dense(check::ranked(x, "an image")?), y: Place::dense(y), window })
+        let (x, [.., multiplier]) = (check::place(x)?, check::ranked::<4>(w, "weights")?);
+        let channels = elements(&[x.channels, multiplier])?;
+        Ok(dwconv::Params { x, y: check::place(&[x.batch, height, width, channels])?, window })
     }
 }
 

@@ -3,8 +3,7 @@ use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
 use crate::ops::window::{Geometry, PadAttribute, Padding};
 use crate::ops::{Fact, Inputs, Operation, check, product};
-use crate::tensor::{DataType, Tensor, elements};
-use bakelite_kernels::Place;
+use crate::tensor::{DataType, Tensor};
 use bakelite_kernels::float::pool;
 pub use bakelite_kernels::float::pool::Function;
 use std::ops::RangeInclusive;
@@ -32,17 +31,15 @@ impl Pool {
     }
     /// Shapes as the kernel takes them; the output is bounded in size.
     pub fn params(&self, x: &[usize]) -> Result<pool::Params, Reason> {
-        let image = check::ranked(x, "an image")?;
-        let [batch, height, width, channels] = image;
+        let x = check::place(x)?;
         let Geometry { output, window, after, .. } =
-            Geometry::new([height, width], self.kernel, self.stride, [1, 1], self.padding)?;
+            Geometry::new([x.height, x.width], self.kernel, self.stride, [1, 1], self.padding)?;
         if (0..2).any(|axis| window.pad[axis].max(after[axis]) >= self.kernel[axis]) {
             return Err(Reason::new(format!("padding {:?} of a window of {:?} taps", self.padding, self.kernel))
                 .supported("less padding than taps"));
         }
-        let y = [batch, output[0], output[1], channels];
-        elements(&y)?;
-        Ok(pool::Params { function: self.function, x: Place::dense(image), y: Place::dense(y), window })
+        let y = check::place(&[x.batch, output[0], output[1], x.channels])?;
+        Ok(pool::Params { function: self.function, x, y, window })
     }
 }
 

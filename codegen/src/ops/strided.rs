@@ -8,9 +8,9 @@ use bakelite_kernels::float::nest::{Nest, RANK};
 
 /// Row-major strides.
 pub(super) fn dense(shape: &[usize]) -> Vec<isize> {
-    let mut strides = vec![1; shape.len()];
+    let mut strides = vec![1isize; shape.len()];
     for d in (1..shape.len()).rev() {
-        strides[d - 1] = strides[d] * shape[d].max(1) as isize;
+        strides[d - 1] = strides[d].saturating_mul(shape[d].max(1) as isize);
     }
     strides
 }

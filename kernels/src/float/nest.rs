@@ -49,13 +49,13 @@ impl<const T: usize> Nest<T> {
     /// Turns of all loops together.
     #[inline(always)]
     pub fn turns(&self) -> usize {
-        self.extent.iter().product()
+        if self.extent.contains(&0) { 0 } else { self.extent.iter().product() }
     }
 
     /// Calls `row` with the tensors' elements at the start of every run of the innermost loop, in order.
     #[inline(always)]
     pub fn rows(&self, mut row: impl FnMut([usize; T])) {
-        if self.turns() == 0 {
+        if self.extent.contains(&0) {
             return;
         }
         let (mut index, mut at) = ([0; RANK - 1], self.first);
