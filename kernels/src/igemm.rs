@@ -12,13 +12,13 @@ use crate::tile::{Sums, Tiles};
 /// Rows of a tile of NV vectors: MR*NV sums and `min(MR, NV) + 1` factors must fit the registers, and about ten sums
 /// hide the latency of a dot product where two are started in a cycle.
 ///
-/// AVX-512: 6x4, 12x2, 12x1. With 16 registers: 3x4, 5x2, 5x1. Scalar code gains nothing from rows.
+/// AVX-512: 6x4, 12x2, 12x1. With 16 registers: 3x4, 6x2, 6x1. Scalar code gains nothing from rows.
 const fn rows_that_fit<I: Isa>(vectors: usize) -> usize {
     match (vectors, I::REGISTERS) {
         (4, 32) => 6,
         (_, 32) => 12,
         (4, 16) => 3,
-        (_, 16) => 5,
+        (_, 16) => 6,
         _ => 1,
     }
 }
@@ -33,7 +33,6 @@ pub(crate) fn run<I: Isa, E: Epilogue, const MR: usize, const NV: usize>(
         fit if MR <= fit => tiles.run::<I, MR, NV>(isa),
         12 => tiles.run::<I, 12, NV>(isa),
         6 => tiles.run::<I, 6, NV>(isa),
-        5 => tiles.run::<I, 5, NV>(isa),
         3 => tiles.run::<I, 3, NV>(isa),
         _ => tiles.run::<I, 1, NV>(isa),
     }

@@ -34,9 +34,11 @@
 extern crate std;
 
 pub mod conv;
+pub mod copy;
 pub mod dwconv;
 pub mod epilogue;
 pub mod float;
+pub mod halo;
 mod igemm;
 pub mod isa;
 pub mod lut;

@@ -62,6 +62,12 @@ pub(crate) fn gapped(shape: [usize; 4], halo: [usize; 4], gap: usize) -> Place {
     Place { channels, ..Place::with_halo([batch, height, width, channels + gap], halo) }
 }
 
+/// Every index of a shape.
+pub(crate) fn grid([n, y, x, c]: [usize; 4]) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+    let pixels = (0..n).flat_map(move |n| (0..y).flat_map(move |y| (0..x).map(move |x| (n, y, x))));
+    pixels.flat_map(move |(n, y, x)| (0..c).map(move |c| (n, y, x, c)))
+}
+
 /// The tensors of a test of a window.
 pub(crate) struct Tensors {
     /// Batch, height, width of the output.

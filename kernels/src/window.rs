@@ -49,6 +49,14 @@ impl Place {
         }
     }
 
+    /// The same tensor counted in bytes, for elements of `bytes` bytes.
+    pub const fn bytes(self, bytes: usize) -> Self {
+        let Self { batch, height, width, channels, first, image, row, pixel } = self;
+        let [channels, first, image, row, pixel] =
+            [channels * bytes, first * bytes, image * bytes, row * bytes, pixel * bytes];
+        Self { batch, height, width, channels, first, image, row, pixel }
+    }
+
     /// Where element (n, y, x, 0) is.
     #[inline(always)]
     pub const fn at(&self, n: usize, y: usize, x: usize) -> usize {
