@@ -11,6 +11,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`arena`] | the memory that generated code works in |
 //! | [`network`] | the [`Network`] trait and the description of a network |
 //! | [`tensor`] | views of inputs and outputs |
 //! | [`mod@digest`] | the fixed input and the digest of outputs |
@@ -33,6 +34,7 @@ extern crate std;
 
 #[cfg(feature = "std")]
 pub mod app;
+pub mod arena;
 #[cfg(feature = "std")]
 pub mod array;
 pub mod digest;
@@ -48,6 +50,7 @@ pub mod preprocess;
 pub mod tensor;
 pub mod top_k;
 
+pub use arena::{Aligned, Arena};
 pub use bakelite_kernels as kernels;
 pub use network::{Info, Mismatch, Network, TensorInfo, check};
 pub use tensor::{DType, Element, TensorMut, TensorRef};
