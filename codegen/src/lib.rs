@@ -2,13 +2,17 @@
 //!
 //! Both pipelines share the graph library of the first group of modules.
 pub mod attributes;
+pub mod compile;
+pub mod emit;
 pub mod error;
 pub mod facts;
 pub mod graph;
 pub mod graphdef;
 pub mod interpret;
 pub mod limits;
+pub mod lower;
 pub mod ops;
+pub mod plan;
 pub mod tensor;
 pub mod verify;
 pub mod wire;

@@ -5,6 +5,7 @@
 //! What is not in the list becomes [`opaque::Opaque`]: it can be inspected and written back, not run.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::tensor::{DataType, Shape, Tensor};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -21,10 +22,15 @@ pub trait Operation: Sized {
     fn arity(&self) -> RangeInclusive<usize>;
     /// How many outputs.
     fn ports(&self) -> usize;
-    /// Types and shapes of the outputs. Values need not be given: where all inputs are known, the caller evaluates.
+    /// Types and shapes of the outputs. Values need not be given where all inputs are known: the caller evaluates. But
+    /// outputs that only depend on inputs that are known, such as the range of a convolution with calibrated ranges,
+    /// must have their value: ranges of compiled code are constants.
     fn infer(&self, x: &[Fact]) -> Result<Vec<Fact>, Reason>;
     /// The op's meaning: the bits that TensorFlow computes.
     fn eval(&self, x: Inputs<'_>) -> Result<Vec<Tensor>, Reason>;
+    /// Appends the op's kernel calls to the program that is being compiled; see [`crate::lower`]. Not asked of a node
+    /// all of whose outputs are constants.
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason>;
     /// Multiply-accumulates of one run, counted without padding; zero for what has none.
     fn macs(&self, x: &[Fact], y: &[Fact]) -> u64;
 }
@@ -126,6 +132,10 @@ impl Op {
     /// See [`Operation::eval`]; the caller has checked the arity.
     pub fn eval(&self, x: Inputs<'_>) -> Result<Vec<Tensor>, Reason> {
         each_op!(self, op => op.eval(x))
+    }
+    /// See [`Operation::lower`].
+    pub fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        each_op!(self, op => op.lower(site))
     }
     /// See [`Operation::macs`].
     pub fn macs(&self, x: &[Fact], y: &[Fact]) -> u64 {

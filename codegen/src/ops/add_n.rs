@@ -1,8 +1,11 @@
 //! AddN: the sum of tensors of one shape, from the first to the last.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::{Call, Site};
+use crate::ops::binary::Binary;
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{DataType, Tensor};
+use bakelite_kernels::float::binary;
 use std::ops::RangeInclusive;
 
 /// A sum of several tensors in f32.
@@ -45,6 +48,22 @@ impl Operation for AddN {
             y.iter_mut().zip(tensor.as_f32()?).for_each(|(y, x)| *y += x);
         }
         Ok(vec![Tensor::f32(first.shape.clone(), y)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let shape = site.y[0].shape.clone();
+        let (last, nest) = (self.count - 1, Binary::nest(&shape, &shape, &shape)?);
+        if last == 0 {
+            return site.alias(0, 0);
+        }
+        let mut a = site.x_dense(0)?;
+        for i in 1..=last {
+            let b = site.x_dense(i)?;
+            let y = if i == last { site.y_dense(0)? } else { site.scratch(a.element, a.shape()).exact() };
+            let call = Call::bare("float::binary::Binary").value("function", &binary::Function::Add);
+            site.call(call.by_ref("nest", &nest).read("a", a).read("b", b).write("y", y));
+            a = y;
+        }
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! ArgMax: the index of the greatest number along one dimension, the first of equals.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{DataType, Shape, Tensor, elements};
 use std::ops::RangeInclusive;
@@ -61,6 +62,9 @@ a.dtype("T", DataType::DtFloat); a.dtype("Tidx", self.index); a.dtype("output_ty
         };
         let y = (0..elements(&shape)?).map(greatest).collect();
         Ok(vec![Tensor::new(self.output, shape, check::integers(self.output, y)?)?])
+    }
+    fn lower(&self, _: &mut Site<'_, '_>) -> Result<(), Reason> {
+        Err(Reason::new("ArgMax of what depends on an input of the graph").supported("constants in compiled code"))
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! BiasAdd: `y[.., c] = x[.., c] + bias[c]`.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::binary::{Binary, Function};
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{DataType, Tensor};
@@ -51,6 +52,9 @@ impl Operation for BiasAdd {
     fn eval(&self, x: Inputs<'_>) -> Result<Vec<Tensor>, Reason> {
         Self::check(&x.get(0)?.shape, &x.get(1)?.shape)?;
         Self::add().eval(x)
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        Self::add().lower(site)
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

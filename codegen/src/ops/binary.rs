@@ -3,6 +3,7 @@
 //! Floats are computed as one IEEE operation; integers, which are shape arithmetic, wrap.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::{Call, Site};
 use crate::ops::{Fact, Inputs, Operation, check, strided};
 use crate::tensor::{Data, DataType, Tensor};
 use bakelite_kernels::float::{Nest, binary};
@@ -136,6 +137,17 @@ impl Operation for Binary {
             _ => return Err(Reason::new(format!("{a} and {b}")).supported("both float, int32 or int64")),
         };
         Ok(vec![Tensor::new(a.dtype, shape, data)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let nest = Self::nest(&site.x[0].shape, &site.x[1].shape, &site.y[0].shape)?;
+        if self.dtype != DataType::DtFloat {
+            let found = format!("{} of integers that depend on an input of the graph", self.function.name());
+            return Err(Reason::new(found).supported("float in compiled code"));
+        }
+        let (a, b, y) = (site.x_dense(0)?, site.x_dense(1)?, site.y_dense(0)?);
+        let call = Call::bare("float::binary::Binary").value("function", &self.kernel()?).by_ref("nest", &nest);
+        site.call(call.read("a", a).read("b", b).write("y", y));
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

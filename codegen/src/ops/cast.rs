@@ -1,6 +1,7 @@
 //! Cast: another element type. Floats are cut towards zero and stop at the range; integers keep their low bits.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{Data, DataType, Tensor};
 use std::ops::RangeInclusive;
@@ -82,6 +83,9 @@ a.dtype("SrcT", self.from); a.dtype("DstT", self.to);
         let data = convert(&tensor.data, self.to)
             .ok_or_else(|| Reason::new(format!("{tensor} to {}", crate::tensor::name(self.to))))?;
         Ok(vec![Tensor::new(self.to, tensor.shape.clone(), data)?])
+    }
+    fn lower(&self, _: &mut Site<'_, '_>) -> Result<(), Reason> {
+        Err(Reason::new("Cast of what depends on an input of the graph").supported("constants in compiled code"))
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! ConcatV2: tensors one behind the other along one dimension. Any type and rank.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation, check, strided};
 use crate::tensor::{DataType, Shape, Tensor, elements};
 use bakelite_kernels::float::Nest;
@@ -82,6 +83,12 @@ a.dtype("T", self.dtype);
             strided::place(&x.get(i)?.data, &joined.nest(i, shape)?, &mut y)?;
         }
         Ok(vec![Tensor::new(first.dtype, joined.shape, y)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let axis = check::single(&site.constant(self.count, "axis")?.to_i64()?, "axis")?;
+        let axis = check::axis(axis, site.y[0].shape.len())?;
+        let inputs: Vec<usize> = (0..self.count).collect();
+        site.concat(&inputs, axis, 0)
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! Const, HostConst: a tensor in the graph.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation};
 use crate::tensor::Tensor;
 use std::ops::RangeInclusive;
@@ -47,6 +48,10 @@ impl Operation for Const {
     }
     fn eval(&self, _: Inputs<'_>) -> Result<Vec<Tensor>, Reason> {
         Ok(vec![Tensor::clone(&self.value)])
+    }
+    /// A constant is in the facts; its readers put it into the blob if they need it as a tensor.
+    fn lower(&self, _: &mut Site<'_, '_>) -> Result<(), Reason> {
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

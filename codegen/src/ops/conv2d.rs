@@ -3,6 +3,7 @@
 //! Images are NHWC, weights HWIO. The sum goes over ky, kx, ic in this order (`Products::Contract`).
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::{Call, Site};
 use crate::ops::window::{Geometry, PadAttribute, Padding};
 use crate::ops::{Fact, Inputs, Operation, check, product};
 use crate::tensor::{DataType, Tensor};
@@ -76,6 +77,13 @@ impl Operation for Conv2D {
         let mut y = vec![0.0; at.batch * at.image];
         product::conv(&params, x.f32(0)?, x.f32(1)?, &mut y, x.products);
         Ok(vec![Tensor::f32(vec![at.batch, at.height, at.width, at.channels], y)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let params = self.params(&site.x[0].shape, &site.x[1].shape)?;
+        let (x, w, y) = (site.x(0)?, site.x_dense(1)?, site.y(0)?);
+        let params = conv::Params { x: x.place, y: y.place, ..params };
+        site.call(Call::new("float::conv::Conv", &params).read("x", x).read("w", w).write("y", y));
+        Ok(())
     }
     fn macs(&self, x: &[Fact], _: &[Fact]) -> u64 {
         let [x, w] = x else { return 0 };

@@ -3,6 +3,7 @@
 //! Images are NHWC, weights HWC with `multiplier` outputs of each channel. The sum goes over ky, kx in this order.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::{Call, Site};
 use crate::ops::window::{Geometry, PadAttribute, Padding};
 use crate::ops::{Fact, Inputs, Operation, check, product};
 use crate::tensor::{DataType, Tensor, elements};
@@ -76,6 +77,13 @@ impl Operation for DepthwiseConv2d {
         let mut y = vec![0.0; at.batch * at.image];
         product::dwconv(&params, x.f32(0)?, x.f32(1)?, &mut y);
         Ok(vec![Tensor::f32(vec![at.batch, at.height, at.width, at.channels], y)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let params = self.params(&site.x[0].shape, &site.x[1].shape)?;
+        let (x, w, y) = (site.x(0)?, site.x_dense(1)?, site.y(0)?);
+        let params = dwconv::Params { x: x.place, y: y.place, ..params };
+        site.call(Call::new("float::dwconv::DwConv", &params).read("x", x).read("w", w).write("y", y));
+        Ok(())
     }
     fn macs(&self, x: &[Fact], _: &[Fact]) -> u64 {
         let [x, w] = x else { return 0 };

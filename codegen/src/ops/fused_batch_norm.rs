@@ -3,6 +3,7 @@
 //! `1 / sqrt` is rounded to f32 before gamma multiplies it, as TensorFlow does. Ports 1.. are the statistics passed on.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::{Call, Element, Site};
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{DataType, Tensor};
 use bakelite_kernels::float::{affine::Affine, unary};
@@ -99,6 +100,18 @@ impl Operation for FusedBatchNorm {
         ports.extend([mean, variance, mean, variance].map(Tensor::clone));
         ports.extend((self.version == 3).then(|| Tensor::f32(vec![0], vec![])).transpose()?);
         Ok(ports)
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let constant = |i: usize, what: &str| site.constant(i, what)?.as_f32();
+        let (gamma, offset) = (constant(1, "scale")?, constant(2, "offset")?);
+        let (mean, variance) = (constant(3, "mean")?, constant(4, "variance")?);
+        let factor = site.floats(&self.factor(gamma, variance));
+        let (mean, offset) = (site.floats(mean), site.floats(offset));
+        let (x, y) = (site.x_dense(0)?, site.y_dense(0)?);
+        let call = Call::bare("float::affine::Affine").constant("mean", mean, Element::F32);
+        let call = call.constant("factor", factor, Element::F32).constant("offset", offset, Element::F32);
+        site.call(call.read("x", x).write("y", y));
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! Identity and the ops that are one at inference: y = x.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation};
 use crate::tensor::{DataType, Tensor};
 use std::ops::RangeInclusive;
@@ -46,6 +47,9 @@ impl Operation for Identity {
     }
     fn eval(&self, x: Inputs<'_>) -> Result<Vec<Tensor>, Reason> {
         Ok(vec![x.get(0)?.clone()])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        site.alias(0, 0)
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

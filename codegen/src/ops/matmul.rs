@@ -1,6 +1,7 @@
 //! MatMul: `y[m,n] = Σ_k a[m,k] * b[k,n]`, either side transposed first. The sum goes over k in order.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::{Call, Site};
 use crate::ops::{Fact, Inputs, Operation, check, product, strided};
 use crate::tensor::{DataType, Tensor, elements};
 use bakelite_kernels::float::conv;
@@ -70,6 +71,15 @@ impl Operation for MatMul {
         let mut y = vec![0.0; m * n];
         product::conv(&conv::Params::matmul([m, k, n]), &a, &b, &mut y, x.products);
         Ok(vec![Tensor::f32(vec![m, n], y)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let mkn = self.mkn(&site.x[0].shape, &site.x[1].shape)?;
+        let mut operand = |i: usize, turn: bool| if turn { strided::transposed(site, i) } else { site.x_dense(i) };
+        let (x, w) = (operand(0, self.transpose_a)?, operand(1, self.transpose_b)?);
+        let y = site.y_dense(0)?;
+        let params = conv::Params::matmul(mkn);
+        site.call(Call::new("float::conv::Conv", &params).read("x", x).read("w", w).write("y", y));
+        Ok(())
     }
     fn macs(&self, x: &[Fact], _: &[Fact]) -> u64 {
         let [a, b] = x else { return 0 };

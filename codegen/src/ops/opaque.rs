@@ -1,6 +1,7 @@
 //! An op that Bakelite does not implement: carried along with its attributes, named when it is needed.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation};
 use crate::tensor::Tensor;
 use crate::wire::AttrValue;
@@ -44,6 +45,9 @@ impl Operation for Opaque {
         Err(self.unsupported())
     }
     fn eval(&self, _: Inputs<'_>) -> Result<Vec<Tensor>, Reason> {
+        Err(self.unsupported())
+    }
+    fn lower(&self, _: &mut Site<'_, '_>) -> Result<(), Reason> {
         Err(self.unsupported())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {

@@ -1,6 +1,7 @@
 //! Pack: tensors of one shape stacked along a new dimension. Any type and rank.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation, check, strided};
 use crate::tensor::{DataType, Shape, Tensor, elements};
 use crate::ops::concat::Joined;
@@ -64,6 +65,16 @@ a.dtype("T", self.dtype); a.int("N", self.count as i64); a.int("axis", self.axis
             strided::place(&tensor.data, &joined.nest(i, &self.expanded(&tensor.shape)?)?, &mut y)?;
         }
         Ok(vec![Tensor::new(first.dtype, joined.shape, y)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let shapes: Vec<_> = site.x.iter().map(|x| x.shape.clone()).collect();
+        let joined = self.joined(&shapes.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        let y = site.y_dense(0)?;
+        for (i, shape) in shapes.iter().enumerate() {
+            let (x, nest) = (site.x_dense(i)?, joined.nest(i, &self.expanded(shape)?)?);
+            strided::copy(site, x, y, &nest);
+        }
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! Pad, PadV2: constant values around a tensor; zero, or the third operand. Any type and rank.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation, check, strided};
 use crate::tensor::{DataType, Shape, Tensor, elements};
 use bakelite_kernels::float::Nest;
@@ -77,6 +78,16 @@ a.dtype("T", self.dtype);
             strided::place(&tensor.data, &padded.nest(&tensor.shape)?, &mut y)?;
         }
         Ok(vec![Tensor::new(tensor.dtype, padded.shape, y)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let padded = Padded::new(&site.x[0].shape, &site.constant(1, "padding")?.to_i64()?)?;
+        let value = if self.value { site.constant(2, "padding value")?.clone() } else { strided::zero(self.dtype)? };
+        let value = site.tensor(&Tensor { shape: vec![1], ..value })?;
+        let (x, y) = (site.x_dense(0)?, site.y_dense(0)?);
+        let all = strided::nest(&[y.elements()], [&[0], &[1]], [0, 0])?;
+        strided::copy(site, value, y, &all);
+        strided::copy(site, x, y, &padded.nest(&site.x[0].shape)?);
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! Placeholder: an input of the graph. Its value is fed; it is never evaluated.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation};
 use crate::tensor::{DataType, Tensor};
 use std::ops::RangeInclusive;
@@ -58,6 +59,9 @@ impl Operation for Placeholder {
     }
     fn eval(&self, _: Inputs<'_>) -> Result<Vec<Tensor>, Reason> {
         Err(Reason::new("this input was not fed").help("feed it with --feed NAME=FILE.npy"))
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        site.input()
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

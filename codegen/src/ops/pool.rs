@@ -1,6 +1,7 @@
 //! MaxPool and AvgPool: the greatest, or the average, of the taps inside the image. NHWC.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::{Call, Site};
 use crate::ops::window::{Geometry, PadAttribute, Padding};
 use crate::ops::{Fact, Inputs, Operation, check, product};
 use crate::tensor::{DataType, Tensor};
@@ -86,6 +87,13 @@ impl Operation for Pool {
             check::run(pool::Pool { params: &pool::Params { function, x: x_, y: y_, window }, x, y });
         });
         Ok(vec![Tensor::f32(vec![at.batch, at.height, at.width, at.channels], y)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let params = self.params(&site.x[0].shape)?;
+        let (x, y) = (site.x(0)?, site.y(0)?);
+        let params = pool::Params { x: x.place, y: y.place, ..params };
+        site.call(Call::new("float::pool::Pool", &params).read("x", x).write("y", y));
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

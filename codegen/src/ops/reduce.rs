@@ -1,6 +1,7 @@
 //! Mean, Sum, Prod, Max, Min over some dimensions; floats and, for shape arithmetic, integers.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::{Call, Site};
 use crate::ops::{Fact, Inputs, Operation, check, strided};
 use crate::tensor::{Data, DataType, Shape, Tensor, elements};
 use bakelite_kernels::float::{Nest, reduce};
@@ -136,6 +137,18 @@ a.dtype("T", self.dtype); a.dtype("Tidx", self.index); a.bool("keep_dims", self.
             check::integers(tensor.dtype, y)?
         };
         Ok(vec![Tensor::new(tensor.dtype, shape, data)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let marked = check::axes(&site.constant(1, "axis")?.to_i64()?, site.x[0].shape.len())?;
+        if self.dtype != DataType::DtFloat {
+            let found = format!("{} of integers that depend on an input of the graph", self.name());
+            return Err(Reason::new(found).supported("float in compiled code"));
+        }
+        let (kept, reduced) = Self::nests(&site.x[0].shape, &marked)?;
+        let (x, y) = (site.x_dense(0)?, site.y_dense(0)?);
+        let call = Call::bare("float::reduce::Reduce").value("function", &self.kernel()?);
+        site.call(call.by_ref("kept", &kept).by_ref("reduced", &reduced).read("x", x).write("y", y));
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! Shape: the dimensions of a tensor. It is known at build time, so what is computed from it folds.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{DataType, Tensor};
 use std::sync::Arc;
@@ -45,6 +46,10 @@ a.dtype("T", self.dtype); a.dtype("out_type", self.output);
     }
     fn eval(&self, x: Inputs<'_>) -> Result<Vec<Tensor>, Reason> {
         Ok(vec![self.of(&x.get(0)?.shape)?])
+    }
+    fn lower(&self, _: &mut Site<'_, '_>) -> Result<(), Reason> {
+        // Always a constant.
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! Softmax over the last dimension: `y[c] = e^(x[c] - max) / Σ_c e^(x[c] - max)`.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::{Call, Site};
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{DataType, Tensor};
 use bakelite_kernels::float::softmax;
@@ -44,6 +45,13 @@ impl Operation for Softmax {
         let mut y = vec![0.0; x.len()];
         check::run(softmax::Softmax { classes: Self::classes(&tensor.shape)?, x, y: &mut y });
         Ok(vec![Tensor::f32(tensor.shape.clone(), y)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let classes = Self::classes(&site.x[0].shape)?;
+        let (x, y) = (site.x_dense(0)?, site.y_dense(0)?);
+        let call = Call::bare("float::softmax::Softmax").value("classes", &classes);
+        site.call(call.read("x", x).write("y", y));
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

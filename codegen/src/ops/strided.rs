@@ -1,7 +1,8 @@
 //! Moving elements: strides of broadcast, transposed and sliced tensors, as the kernels' loop nests.
 use crate::error::Reason;
+use crate::lower::{Call, Element, Operand, Site};
 use crate::ops::check;
-use crate::tensor::{Data, Shape, Tensor, elements};
+use crate::tensor::{Data, DataType, Shape, Tensor, elements};
 use crate::{each_data, map_data};
 use bakelite_kernels::float::copy::Copy;
 use bakelite_kernels::float::nest::{Nest, RANK};
@@ -75,6 +76,47 @@ pub(super) fn gathered(x: &Tensor, shape: Shape, stride: &[isize], first: usize)
         y
     });
     Tensor::new(x.dtype, shape, data)
+}
+
+/// The kernel call of [`gathered`]: output 0 from input 0.
+pub(super) fn lower(
+    site: &mut Site<'_, '_>,
+    shape: &[usize],
+    stride: &[isize],
+    first: usize,
+) -> Result<(), Reason> {
+    let nest = nest(shape, [stride, &dense(shape)], [first, 0])?;
+    let (x, y) = (site.x_dense(0)?, site.y_dense(0)?);
+    copy(site, x, y, &nest);
+    Ok(())
+}
+
+/// The kernel call of [`place`].
+pub(super) fn copy(site: &mut Site<'_, '_>, x: Operand, y: Operand, nest: &Nest<2>) {
+    site.call(Call::bare("float::copy::Copy").by_ref("nest", nest).read("x", x).write("y", y));
+}
+
+/// A tensor of one zero.
+pub(super) fn zero(dtype: DataType) -> Result<Tensor, Reason> {
+    let data = match Element::of(dtype)? {
+        Element::U8 if Element::zero_point(dtype) == 0 => Data::U8(vec![0]),
+        Element::U8 => Data::I8(vec![0]),
+        Element::Bool => Data::Bool(vec![false]),
+        Element::I32 => Data::I32(vec![0]),
+        Element::I64 => Data::I64(vec![0]),
+        Element::F32 => Data::F32(vec![0.0]),
+    };
+    Tensor::new(dtype, vec![1], data)
+}
+
+/// Matrix `i` of a node that is lowered, rows and columns exchanged.
+pub(super) fn transposed(site: &mut Site<'_, '_>, i: usize) -> Result<Operand, Reason> {
+    let [rows, columns] = check::ranked(&site.x[i].shape, "a matrix")?;
+    let x = site.x_dense(i)?;
+    let y = site.scratch(x.element, [1, 1, columns, rows]).exact();
+    let nest = nest(&[columns, rows], [&[1, columns as isize], &[rows as isize, 1]], [0, 0])?;
+    copy(site, x, y, &nest);
+    Ok(y)
 }
 
 /// A tensor of `shape` full of one value of `like`'s type: its element 0, or zero where `like` is `None`.

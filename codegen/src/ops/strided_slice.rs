@@ -1,6 +1,7 @@
 //! StridedSlice: NumPy's `x[begin:end:stride, ..., newaxis, index]` with its masks. Any type and rank.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation, check, strided};
 use crate::tensor::{DataType, Shape, Tensor};
 use std::ops::Range;
@@ -149,6 +150,12 @@ a.dtype("T", self.dtype);
         let tensor = x.get(0)?;
         let slice = self.slice(&tensor.shape, &x.ints(1)?, &x.ints(2)?, &x.ints(3)?)?;
         Ok(vec![strided::gathered(tensor, slice.shape, &slice.stride, slice.first)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let known = |i, what| site.constant(i, what)?.to_i64();
+        let (begin, end, stride) = (known(1, "begin")?, known(2, "end")?, known(3, "stride")?);
+        let slice = self.slice(&site.x[0].shape, &begin, &end, &stride)?;
+        strided::lower(site, &slice.shape, &slice.stride, slice.first)
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! Transpose: dimension `perm[d]` of x becomes dimension d of y. Any type and rank.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::Site;
 use crate::ops::{Fact, Inputs, Operation, check, strided};
 use crate::tensor::{DataType, Shape, Tensor};
 use std::ops::RangeInclusive;
@@ -51,6 +52,10 @@ a.dtype("T", self.dtype);
         let tensor = x.get(0)?;
         let (shape, strides) = permuted(&tensor.shape, &x.ints(1)?)?;
         Ok(vec![strided::gathered(tensor, shape, &strides, 0)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let (shape, strides) = permuted(&site.x[0].shape, &site.constant(1, "permutation")?.to_i64()?)?;
+        strided::lower(site, &shape, &strides, 0)
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! Elementwise functions of one tensor: activations and what normalisations are made of. Any shape.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
+use crate::lower::{Call, Site};
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{DataType, Tensor};
 use bakelite_kernels::float::unary;
@@ -79,6 +80,12 @@ impl Operation for Unary {
         let mut y = vec![0.0; x.len()];
         check::run(unary::Unary { function: self.function, x, y: &mut y });
         Ok(vec![Tensor::f32(tensor.shape.clone(), y)?])
+    }
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let (x, y) = (site.x_dense(0)?, site.y_dense(0)?);
+        let call = Call::bare("float::unary::Unary").value("function", &self.function);
+        site.call(call.read("x", x).write("y", y));
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -1,0 +1,81 @@
+//! The `use` lines of a generated file: only what it names, so that it compiles without a warning.
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::quote;
+use std::collections::BTreeSet;
+
+/// Names that are not found in their module, by where they come from.
+const RUNTIME: &[&str] = &[
+    "Aligned",
+    "Arena",
+    "DType",
+    "Info",
+    "Mismatch",
+    "Network",
+    "TensorInfo",
+    "TensorMut",
+    "TensorRef",
+    "check",
+];
+const ARENA: &[&str] = &["elements", "elements_mut"];
+const KERNELS: &[&str] = &["Isa", "Place", "Window"];
+
+/// Imports for every name that is used.
+pub(super) fn uses(body: &TokenStream) -> TokenStream {
+    let (mut names, mut modules) = (BTreeSet::new(), BTreeSet::new());
+    collect(body.clone(), &mut names, &mut modules);
+    let used = |list: &[&str]| {
+        let used = list.iter().filter(|name| names.contains(**name));
+        used.map(|name| Ident::new(name, Span::call_site())).collect::<Vec<_>>()
+    };
+    let (runtime, arena, kernels) = (used(RUNTIME), used(ARENA), used(KERNELS));
+    let modules = modules.iter().map(|name| Ident::new(name, Span::call_site()));
+    let arena = (!arena.is_empty()).then(|| quote! { use bakelite::arena::{#(#arena),*}; });
+    quote! {
+        #arena
+        use bakelite::kernels::{#(#kernels,)* #(#modules),*};
+        use bakelite::{#(#runtime),*};
+    }
+}
+
+/// Collects all identifiers, and those that are the head of a path and a module of the kernels.
+fn collect(tokens: TokenStream, names: &mut BTreeSet<String>, modules: &mut BTreeSet<String>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let colon = |i: usize| matches!(tokens.get(i), Some(TokenTree::Punct(p)) if p.as_char() == ':');
+    for (i, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Group(group) => collect(group.stream(), names, modules),
+            TokenTree::Ident(ident) => {
+                let name = ident.to_string();
+                let head = colon(i + 1) && colon(i + 2) && !(i >= 2 && colon(i - 1) && colon(i - 2));
+                if head && name.starts_with(|c: char| c.is_ascii_lowercase()) && !is_primitive(&name) {
+                    modules.insert(name.clone());
+                }
+                names.insert(name);
+            }
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+    }
+}
+
+fn is_primitive(name: &str) -> bool {
+    matches!(name, "core" | "f32" | "f64" | "i32" | "i64" | "u8" | "usize") || ARENA.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_named_is_imported() {
+        let body = quote! {
+            const A: conv::Params<epilogue::Finish<f32>> = conv::Params { x: Place { first: f32::NAN } };
+            fn f<I: Isa>() { elements::<_, u8>(x) }
+        };
+        let want = quote! {
+            use bakelite::arena::{elements};
+            use bakelite::kernels::{Isa, Place, conv, epilogue};
+            use bakelite::{};
+        };
+        assert_eq!(uses(&body).to_string(), want.to_string());
+    }
+}

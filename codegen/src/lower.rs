@@ -1,0 +1,136 @@
+//! From a graph to layers: one kernel call after the other, and the buffers between them.
+//!
+//! Every op lowers itself at a [`Site`] ([`Operation::lower`](crate::ops::Operation::lower)), in topological order.
+//! What a node's readers need of its output is only known after they were lowered: a window wants a halo around its
+//! input, a concatenation wants its inputs written straight into its own buffer. So the graph is lowered in rounds;
+//! each starts over with what the earlier ones learned ([`Demands`]), and the last is the one that asks for nothing
+//! new. Demands only grow, so there is a last one: for a usual network the third. Ops need not know of it.
+//!
+//! ```text
+//! edge --values--> Operand { memory: arena buffer | caller's slice | constant, place: where in it }
+//! ```
+//!
+//! Constants (and whatever is computed from constants alone) have no buffer: they are in the facts, and where a kernel
+//! reads one as a tensor, in the blob.
+use crate::error::Problems;
+use crate::facts::Facts;
+use crate::graph::{Edge, Graph, NodeId};
+use round::Round;
+use std::collections::{HashMap, HashSet};
+
+mod blob;
+mod call;
+mod literal;
+mod operand;
+mod product;
+mod round;
+mod site;
+mod tile;
+
+pub use blob::{Blob, Section};
+pub use call::{Call, Field};
+pub use literal::Literal;
+pub use operand::{BufferId, Element, Memory, Operand, nhwc};
+pub use product::{Activation, Output, Product, Stages, Sum};
+pub use site::Site;
+
+/// Pixels `[top, bottom, left, right]` around an image.
+pub type Halo = [usize; 4];
+
+/// What is to be planned and emitted.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// Memory between layers.
+    pub buffers: Vec<Buffer>,
+    /// Kernel calls in the order they run.
+    pub layers: Vec<Layer>,
+    /// Placeholders, in the graph's order.
+    pub inputs: Vec<NodeId>,
+    /// Packed weights and other constants.
+    pub blob: Blob,
+}
+
+/// Memory of one tensor, or of the concatenation that several write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Buffer {
+    /// The tensor's name in the graph.
+    pub name: String,
+    /// What it is made of.
+    pub element: Element,
+    /// Dimensions as NHWC, without halo.
+    pub shape: [usize; 4],
+    /// What a signed or unsigned byte tensor holds for 0.
+    pub zero_point: u8,
+    /// Room around each image, filled with the zero point before the first write.
+    pub halo: Halo,
+}
+
+/// What a kernel may read behind the last byte of its input; see the contract in `bakelite_kernels`.
+pub const SLACK: usize = 64;
+
+impl Buffer {
+    /// Bytes with halo and slack, a multiple of 64. Only byte kernels read over the end.
+    pub fn bytes(&self) -> usize {
+        let place = bakelite_kernels::Place::with_halo(self.shape, self.halo);
+        let bytes = place.batch * place.image * self.element.bytes();
+        let slack = if self.element == Element::U8 { SLACK } else { 0 };
+        (bytes + slack).next_multiple_of(64)
+    }
+}
+
+/// One kernel call of a node.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// The node's name.
+    pub node: String,
+    /// The op's name, or what the call does where that is not the op itself.
+    pub op: String,
+    /// The node's inputs and outputs, for the reader.
+    pub signature: String,
+    /// The node's multiply-accumulates; counted at its first layer.
+    pub macs: u64,
+    /// The kernel with its operands.
+    pub call: Call,
+}
+
+/// What rounds learn.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Demands {
+    /// The widest halo that readers of a buffer want, by the edge the buffer is for.
+    halo: HashMap<Edge, Halo>,
+    /// Tensors that live inside another's buffer, from a channel on.
+    inside: HashMap<Edge, (Edge, usize)>,
+    /// Tensors that cannot live there: a layer would read and write the same buffer.
+    apart: HashSet<Edge>,
+}
+
+impl Demands {
+    /// True if `other` added something.
+    fn merge(&mut self, other: Demands) -> bool {
+        let before = self.clone();
+        for (edge, halo) in other.halo {
+            let have = self.halo.entry(edge).or_default();
+            *have = std::array::from_fn(|i| have[i].max(halo[i]));
+        }
+        self.inside.extend(other.inside);
+        self.apart.extend(other.apart);
+        *self != before
+    }
+}
+
+/// Lowers what the graph's outputs need. The facts are of the same graph and complete.
+pub fn lower(graph: &Graph, facts: &Facts) -> Result<Program, Problems> {
+    let mut demands = Demands::default();
+    loop {
+        let mut round = Round::new(graph, facts, &demands, false);
+        round.run()?;
+        let asks = round.asks;
+        if !demands.merge(asks) {
+            break;
+        }
+    }
+    // Packing is slow beside the rest, so only the last round does it.
+    let mut round = Round::new(graph, facts, &demands, true);
+    round.run()?;
+    Ok(round.program)
+}

@@ -1,0 +1,219 @@
+//! Kernel parameters as Rust source: a type and a constant expression with named fields.
+//!
+//! [`literal!`] makes the implementation from the list of fields, and does not compile if one is forgotten.
+use bakelite_kernels as kernels;
+use proc_macro2::TokenStream;
+use quote::quote;
+
+/// A value that generated code can hold as a constant.
+pub trait Literal {
+    /// The type, by its path from the kernels' root.
+    fn ty(&self) -> TokenStream;
+    /// The value.
+    fn value(&self) -> TokenStream;
+}
+
+/// `literal! { pool::Params { x, y, window } }` for a struct of `bakelite_kernels` whose fields are all public;
+/// `literal! { conv::Params<epilogue> { x, epilogue } }` where its type parameter is the type of that field.
+#[macro_export]
+macro_rules! literal {
+    ($($path:ident)::+ $(<$generic:ident>)? { $($field:ident),* $(,)? }) => {
+        $crate::literal!(@impl [$($path)::+] [$($generic)?] [$($field),*]);
+    };
+    (@impl [$($path:ident)::+] [] [$($field:ident),*]) => {
+        impl $crate::lower::Literal for ::bakelite_kernels::$($path)::+ {
+            fn ty(&self) -> ::proc_macro2::TokenStream {
+                ::quote::quote!($($path)::+)
+            }
+            fn value(&self) -> ::proc_macro2::TokenStream {
+                let Self { $($field),* } = self;
+                $(let $field = $crate::lower::Literal::value($field);)*
+                ::quote::quote!($($path)::+ { $($field: #$field),* })
+            }
+        }
+    };
+    (@impl [$($path:ident)::+] [$generic:ident] [$($field:ident),*]) => {
+        impl<E: $crate::lower::Literal> $crate::lower::Literal for ::bakelite_kernels::$($path)::+<E> {
+            fn ty(&self) -> ::proc_macro2::TokenStream {
+                let generic = $crate::lower::Literal::ty(&self.$generic);
+                ::quote::quote!($($path)::+<#generic>)
+            }
+            fn value(&self) -> ::proc_macro2::TokenStream {
+                let Self { $($field),* } = self;
+                $(let $field = $crate::lower::Literal::value($field);)*
+                ::quote::quote!($($path)::+ { $($field: #$field),* })
+            }
+        }
+    };
+}
+
+literal! { Place { batch, height, width, channels, first, image, row, pixel } }
+literal! { Window { kernel, stride, dilation, pad } }
+literal! { copy::Params { x, y, flip } }
+literal! { halo::Params { y, halo, zero_point } }
+literal! { conv::Params<epilogue> { x, y, window, zero_point, epilogue } }
+literal! { dwconv::Params<epilogue> { x, y, window, zero_point, epilogue } }
+literal! { epilogue::SumU8 { place, zero_point, scale } }
+literal! { epilogue::SumF32 { place } }
+literal! { epilogue::LeakyRelu { alpha } }
+literal! { epilogue::Requantize { inverse, low, high, zero_point } }
+literal! { epilogue::ToI32 { inverse } }
+
+literal! { lut::Params { x, y } }
+literal! { range::Params { x, range } }
+literal! { range::PerChannelParams { x, clip } }
+literal! { pool::Params { x, y, window, zero_point } }
+literal! { quantize::Rule { offset, scale, ties_away, shift, low, high, zero_point } }
+literal! { quantize::Params { x, y, rule } }
+literal! { requantize::Params { x, y, base, rule } }
+literal! { requantize::FixedParams { x, y, scale, offset } }
+literal! { float::conv::Params { x, y, window } }
+literal! { float::dwconv::Params { x, y, window } }
+literal! { float::pool::Params { function, x, y, window } }
+
+impl<const T: usize> Literal for kernels::float::Nest<T> {
+    fn ty(&self) -> TokenStream {
+        quote!(float::Nest<#T>)
+    }
+    fn value(&self) -> TokenStream {
+        let Self { extent, stride, first } = self;
+        let (extent, stride, first) = (extent.value(), stride.value(), first.value());
+        quote!(float::Nest { extent: #extent, stride: #stride, first: #first })
+    }
+}
+
+/// Enums print as `Debug` does, behind their path.
+macro_rules! enums {
+    ($($path:literal: $ty:ty),* $(,)?) => {$(
+        impl Literal for $ty {
+            fn ty(&self) -> TokenStream {
+                $path.parse().expect("a path")
+            }
+            fn value(&self) -> TokenStream {
+                format!("{}::{self:?}", $path).parse().expect("an enum prints as tokens")
+            }
+        }
+    )*};
+}
+
+enums! {
+    "float::unary::Function": kernels::float::unary::Function,
+    "float::binary::Function": kernels::float::binary::Function,
+    "float::pool::Function": kernels::float::pool::Function,
+    "float::reduce::Function": kernels::float::reduce::Function,
+}
+
+/// Integers print as they are.
+macro_rules! integers {
+    ($($ty:ident),*) => {$(
+        impl Literal for $ty {
+            fn ty(&self) -> TokenStream {
+                quote!($ty)
+            }
+            fn value(&self) -> TokenStream {
+                self.to_string().parse().expect("an integer prints as tokens")
+            }
+        }
+    )*};
+}
+
+integers! { i8, i16, i32, i64, u8, u16, u32, u64, usize, isize }
+
+impl Literal for bool {
+    fn ty(&self) -> TokenStream {
+        quote!(bool)
+    }
+    fn value(&self) -> TokenStream {
+        quote!(#self)
+    }
+}
+
+/// Floats print the shortest decimal that reads back as the same bits, with an exponent where that is shorter.
+macro_rules! floats {
+    ($($ty:ident),*) => {$(
+        impl Literal for $ty {
+            fn ty(&self) -> TokenStream {
+                quote!($ty)
+            }
+            fn value(&self) -> TokenStream {
+                if !self.is_finite() {
+                    let bits = self.to_bits();
+                    return quote!($ty::from_bits(#bits));
+                }
+                format!("{self:?}").parse().expect("a finite float prints as tokens")
+            }
+        }
+    )*};
+}
+
+floats! { f32, f64 }
+
+impl<T: Literal, const N: usize> Literal for [T; N] {
+    fn ty(&self) -> TokenStream {
+        match self.first().map(Literal::ty) {
+            Some(ty) => quote!([#ty; #N]),
+            None => quote!([u8; 0]),
+        }
+    }
+    fn value(&self) -> TokenStream {
+        let values = self.iter().map(Literal::value);
+        quote!([#(#values),*])
+    }
+}
+
+impl<T: Literal> Literal for Option<T> {
+    fn ty(&self) -> TokenStream {
+        match self.as_ref().map(Literal::ty) {
+            Some(ty) => quote!(Option<#ty>),
+            None => quote!(Option<()>),
+        }
+    }
+    fn value(&self) -> TokenStream {
+        match self.as_ref().map(Literal::value) {
+            Some(value) => quote!(Some(#value)),
+            None => quote!(None),
+        }
+    }
+}
+
+/// Stages without parameters.
+macro_rules! units {
+    ($($ty:ident),*) => {$(
+        impl Literal for kernels::epilogue::$ty {
+            fn ty(&self) -> TokenStream {
+                quote!(epilogue::$ty)
+            }
+            fn value(&self) -> TokenStream {
+                quote!(epilogue::$ty)
+            }
+        }
+    )*};
+}
+
+units! { NoSum, Linear, Relu, Relu6, ToF32 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(x: impl Literal) -> String {
+        x.value().to_string().replace(' ', "")
+    }
+
+    #[test]
+    fn numbers_read_back_as_they_were() {
+        for x in [0.0f32, -0.0, 0.1, -1.5e-30, f32::MAX, f32::MIN_POSITIVE, 16_777_217.0] {
+            assert_eq!(text(x).parse::<f32>().map(f32::to_bits), Ok(x.to_bits()));
+        }
+        assert_eq!(text(i32::MIN), "-2147483648");
+        assert_eq!(text(f32::INFINITY), "f32::from_bits(2139095040u32)");
+        assert_eq!(text([1u8, 2]), "[1,2]");
+    }
+
+    #[test]
+    fn structs_name_their_fields() {
+        let window = kernels::Window { kernel: [3, 3], stride: [2, 2], dilation: [1, 1], pad: [0, 1] };
+        let want = "Window{kernel:[3,3],stride:[2,2],dilation:[1,1],pad:[0,1]}";
+        assert_eq!(text(window), want);
+    }
+}

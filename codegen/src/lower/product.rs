@@ -1,0 +1,323 @@
+//! Convolution, depthwise convolution and matrix product of bytes: from the op's numbers to a call of a kernel.
+//!
+//! The op gives the numbers TensorFlow computes with (`scale[c]`, `bias[c]`, the output's reciprocal); here they are
+//! packed with the weights, and it is proved from the weights that no accumulator leaves i32:
+//!
+//! ```text
+//! |start[c] + Σ x*w| <= Σ (zero_point + 255) * |w[.., c]| <= i32::MAX
+//! ```
+//!
+//! Start values, scales and biases lie in the blob beside the panels, in panel order, not as literals in the code:
+//! a kernel loads them with the panels, and a layer of 2048 channels stays readable.
+use crate::error::Reason;
+use crate::lower::{Call, Element, Field, Literal, Operand, Site, tile};
+use bakelite_kernels::{PerChannel, Window, conv, dwconv, epilogue};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+/// A product with weights, of whatever op.
+#[derive(Clone, Debug)]
+pub struct Product<'a> {
+    /// Which input holds the activations.
+    pub x: usize,
+    /// The window; [`Window::POINT`] for a matrix product.
+    pub window: Window,
+    /// HWIO; for a matrix product [K, N]; for a depthwise convolution [h, w, in * multiplier].
+    pub weights: &'a [i8],
+    /// Whether each output channel reads one input channel.
+    pub depthwise: bool,
+    /// Scale of the accumulator, one an output channel.
+    pub scale: Vec<f32>,
+    /// Bias as a real value, one an output channel.
+    pub bias: Vec<f32>,
+    /// From accumulators to outputs.
+    pub stages: Stages,
+}
+
+/// The epilogue, before its summand has a place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stages {
+    /// What is added.
+    pub sum: Sum,
+    /// What follows.
+    pub activation: Activation,
+    /// What is written.
+    pub output: Output,
+}
+
+/// The summand of an epilogue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sum {
+    /// None.
+    None,
+    /// Quantized input `input`, one step of which is `scale`.
+    Quantized {
+        /// Which input.
+        input: usize,
+        /// Real value of one step.
+        scale: f32,
+    },
+    /// Float input `input`.
+    Float {
+        /// Which input.
+        input: usize,
+    },
+}
+
+/// The activation of an epilogue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// v.
+    Linear,
+    /// max(v, 0).
+    Relu,
+    /// min(max(v, 0), 6).
+    Relu6,
+    /// v or alpha * v.
+    LeakyRelu(f32),
+}
+
+/// What an epilogue writes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Output {
+    /// Bytes; see [`epilogue::Requantize`].
+    Bytes(epilogue::Requantize),
+    /// i32; see [`epilogue::ToI32`].
+    I32(epilogue::ToI32),
+    /// The real value.
+    F32,
+}
+
+impl Site<'_, '_> {
+    /// Lowers a product to output 0.
+    pub fn product(&mut self, product: Product<'_>) -> Result<(), Reason> {
+        let y = self.y(0)?;
+        let (extent, channels) = ([y.place.height, y.place.width], y.place.channels);
+        if [product.scale.len(), product.bias.len()] != [channels; 2] {
+            let found = format!("{} scales and {} biases", product.scale.len(), product.bias.len());
+            return Err(Reason::new(found).supported(format!("{channels}, one an output channel")));
+        }
+        let x = self.x_under(product.x, &product.window, extent)?;
+        let zero_point = self.x.get(product.x).map_or(0, |fact| Element::zero_point(fact.dtype));
+        let start = start(&product, zero_point)?;
+        let (stages, summand) = self.stages(product.stages)?;
+        let per_channel = PerChannel { start: &start, scale: &product.scale, bias: &product.bias };
+        let operands = Operands { x, y, summand, zero_point, stages };
+        if product.depthwise && x.place.channels == y.place.channels {
+            self.dwconv(&product, per_channel, operands)
+        } else if product.depthwise {
+            let weights = block_diagonal(product.weights, x.place.channels, y.place.channels)?;
+            self.conv(&product, &weights, per_channel, operands)
+        } else {
+            self.conv(&product, product.weights, per_channel, operands)
+        }
+    }
+
+    fn conv(
+        &mut self,
+        product: &Product<'_>,
+        weights: &[i8],
+        per_channel: PerChannel<'_>,
+        o: Operands,
+    ) -> Result<(), Reason> {
+        let [kernel_h, kernel_w] = product.window.kernel;
+        let taps = kernel_h * kernel_w * o.x.place.channels;
+        check_weights(weights, taps * o.y.place.channels)?;
+        let params = conv::Params {
+            x: o.x.place,
+            y: o.y.place,
+            window: product.window,
+            zero_point: o.zero_point,
+            epilogue: o.stages,
+        };
+        let rows = tile::rows(&params.y);
+        let image = self.pack(params.packed_bytes(), |image| params.pack(weights, per_channel, image));
+        let call = Call::new(format!("conv::Conv::<{rows}, _>"), &params).id(format!("igemm-{rows}x64c4"));
+        self.call(o.bind(call.field("weights", Field::Weights(image))));
+        Ok(())
+    }
+
+    fn dwconv(
+        &mut self,
+        product: &Product<'_>,
+        per_channel: PerChannel<'_>,
+        o: Operands,
+    ) -> Result<(), Reason> {
+        let [kernel_h, kernel_w] = product.window.kernel;
+        check_weights(product.weights, kernel_h * kernel_w * o.y.place.channels)?;
+        let params = dwconv::Params {
+            x: o.x.place,
+            y: o.y.place,
+            window: product.window,
+            zero_point: o.zero_point,
+            epilogue: o.stages,
+        };
+        let image =
+            self.pack(params.packed_bytes(), |image| params.pack(product.weights, per_channel, image));
+        let call = Call::new("dwconv::DwConv", &params).id("dwconv-4x64c4");
+        self.call(o.bind(call.field("weights", Field::Weights(image))));
+        Ok(())
+    }
+
+    /// The epilogue with its summand's place.
+    fn stages(&mut self, stages: Stages) -> Result<(Placed, Option<Operand>), Reason> {
+        let Stages { sum, activation, output } = stages;
+        let (sum, summand) = match sum {
+            Sum::None => (PlacedSum::None, None),
+            Sum::Quantized { input, scale } => {
+                let x = self.x(input)?;
+                let zero_point = self.x.get(input).map_or(0, |fact| Element::zero_point(fact.dtype));
+                (PlacedSum::U8(epilogue::SumU8 { place: x.place, zero_point, scale }), Some(x))
+            }
+            Sum::Float { input } => {
+                let x = self.x(input)?;
+                (PlacedSum::F32(epilogue::SumF32 { place: x.place }), Some(x))
+            }
+        };
+        Ok((Placed { sum, activation, output }, summand))
+    }
+}
+
+/// What a product's call is bound to.
+#[derive(Clone, Copy)]
+struct Operands {
+    x: Operand,
+    y: Operand,
+    summand: Option<Operand>,
+    zero_point: u8,
+    stages: Placed,
+}
+
+impl Operands {
+    fn bind(&self, call: Call) -> Call {
+        let summand = self.summand.map_or(Field::Empty, Field::Read);
+        call.read("x", self.x).field("summand", summand).write("y", self.y)
+    }
+}
+
+/// An epilogue whose types are told by its values; in generated code they are types.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Placed {
+    sum: PlacedSum,
+    activation: Activation,
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum PlacedSum {
+    None,
+    U8(epilogue::SumU8),
+    F32(epilogue::SumF32),
+}
+
+impl Placed {
+    /// Types or values of the three stages.
+    fn stages(&self, token: fn(&dyn Literal) -> TokenStream) -> [TokenStream; 3] {
+        let sum = match &self.sum {
+            PlacedSum::None => token(&epilogue::NoSum),
+            PlacedSum::U8(sum) => token(sum),
+            PlacedSum::F32(sum) => token(sum),
+        };
+        let activation = match self.activation {
+            Activation::Linear => token(&epilogue::Linear),
+            Activation::Relu => token(&epilogue::Relu),
+            Activation::Relu6 => token(&epilogue::Relu6),
+            Activation::LeakyRelu(alpha) => token(&epilogue::LeakyRelu { alpha }),
+        };
+        let output = match &self.output {
+            Output::Bytes(output) => token(output),
+            Output::I32(output) => token(output),
+            Output::F32 => token(&epilogue::ToF32),
+        };
+        [sum, activation, output]
+    }
+}
+
+impl Literal for Placed {
+    fn ty(&self) -> TokenStream {
+        let [sum, activation, output] = self.stages(|stage| stage.ty());
+        quote!(epilogue::Finish<#sum, #activation, #output>)
+    }
+    fn value(&self) -> TokenStream {
+        let [sum, activation, output] = self.stages(|stage| stage.value());
+        quote!(epilogue::Finish { sum: #sum, activation: #activation, output: #output })
+    }
+}
+
+/// The accumulators' start values, and the proof that no accumulator overflows.
+fn start(product: &Product<'_>, zero_point: u8) -> Result<Vec<i32>, Reason> {
+    let channels = product.scale.len();
+    let mut sums = vec![(0i64, 0i64); channels];
+    for row in product.weights.chunks(channels.max(1)) {
+        for ((sum, magnitude), &w) in sums.iter_mut().zip(row) {
+            *sum += i64::from(w);
+            *magnitude += i64::from(w).abs();
+        }
+    }
+    let worst = |magnitude: i64| magnitude * (255 + i64::from(zero_point));
+    if let Some(c) = sums.iter().position(|&(_, m)| worst(m) > i64::from(i32::MAX)) {
+        let found = format!("the accumulator of output channel {c} may reach {}", worst(sums[c].1));
+        return Err(Reason::new(found)
+            .supported(format!("at most {}", i32::MAX))
+            .help("split the product along its inputs, or leave it in fp32"));
+    }
+    Ok(sums.iter().map(|&(sum, _)| (-i64::from(zero_point) * sum) as i32).collect())
+}
+
+/// A depthwise convolution with a multiplier as a dense one: weights `[tap, in * multiplier]` become `[tap, in, out]`,
+/// zero where output channel and input channel do not belong together. Exact, since the zeros add nothing.
+fn block_diagonal(weights: &[i8], channels: usize, outputs: usize) -> Result<Vec<i8>, Reason> {
+    let multiplier = outputs.checked_div(channels).unwrap_or_default();
+    let taps = weights.len().checked_div(outputs).unwrap_or_default();
+    let size = taps.checked_mul(channels).and_then(|n| n.checked_mul(outputs));
+    let size = size.filter(|&n| n <= crate::tensor::MAX_ELEMENTS).ok_or_else(|| {
+        Reason::new(format!("a depthwise convolution of {channels} channels with multiplier {multiplier}"))
+    })?;
+    let mut dense = vec![0; size];
+    for (tap, row) in weights.chunks(outputs.max(1)).enumerate() {
+        for (oc, &w) in row.iter().enumerate() {
+            dense[(tap * channels + oc / multiplier) * outputs + oc] = w;
+        }
+    }
+    Ok(dense)
+}
+
+fn check_weights(weights: &[i8], wanted: usize) -> Result<(), Reason> {
+    if weights.len() == wanted {
+        return Ok(());
+    }
+    Err(Reason::new(format!("{} weights", weights.len())).supported(format!("{wanted} for these shapes")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product(weights: &[i8]) -> Product<'_> {
+        let (sum, activation, output) = (Sum::None, Activation::Linear, Output::F32);
+        let stages = Stages { sum, activation, output };
+        let window = Window::POINT;
+        let (scale, bias) = (vec![1.0; 2], vec![0.0; 2]);
+        Product { x: 0, window, weights, depthwise: false, scale, bias, stages }
+    }
+
+    #[test]
+    fn start_values_are_the_zero_point_times_the_weights() {
+        assert_eq!(start(&product(&[1, -2, 3, 4]), 128).unwrap(), [-512, -256]);
+        assert_eq!(start(&product(&[1, -2, 3, 4]), 0).unwrap(), [0, 0]);
+    }
+
+    #[test]
+    fn an_accumulator_that_may_overflow_is_refused() {
+        let weights = vec![-128; 2 * 70_000];
+        let error = start(&product(&weights), 0).unwrap_err();
+        assert_eq!(error.found, "the accumulator of output channel 0 may reach 2284800000");
+        assert!(start(&product(&weights[..2 * 65_000]), 0).is_ok());
+    }
+
+    #[test]
+    fn a_multiplier_becomes_blocks() {
+        let dense = block_diagonal(&[1, 2, 3, 4], 2, 4).unwrap();
+        assert_eq!(dense, [1, 2, 0, 0, 0, 0, 3, 4]);
+    }
+}
