@@ -49,11 +49,21 @@ fn main() -> ExitCode {
     match done {
         Ok(text) => print(&text),
         Err(problems) => {
+            let problems = advised(problems);
             // Where stderr is closed there is nobody to tell.
             let _ = writeln!(std::io::stderr(), "{problems}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Gives every problem of a node a next step: where the op itself has none to recommend, the graph is broken, or we are.
+fn advised(mut problems: Problems) -> Problems {
+    for problem in problems.0.iter_mut().filter(|p| !p.op.is_empty() && p.reason.help.is_empty()) {
+        problem.reason.help =
+            "look at what feeds this node; if TensorFlow runs the graph, this is a gap in Bakelite: report it".into();
+    }
+    problems
 }
 
 /// What a subcommand says on standard output when it is done.

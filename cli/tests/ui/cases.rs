@@ -2,10 +2,11 @@
 use crate::Case;
 use crate::graphs::*;
 use bakelite_codegen::tensor::DataType::*;
+use bakelite_codegen::wire::NodeDef;
 
 /// All cases, by class.
 pub(crate) fn all() -> Vec<Case> {
-    [files(), graphs(), tensors(), names()].into_iter().flatten().collect()
+    [files(), graphs(), tensors(), shapes(), names()].into_iter().flatten().collect()
 }
 
 fn inspect(name: &'static str, bytes: Vec<u8>) -> Case {
@@ -64,6 +65,38 @@ fn tensors() -> Vec<Case> {
         ),
         inspect("negative_dimension", graph(vec![splat("c", DtFloat, &[4, -4], 1.0)])),
         inspect("repeated_constants", graph(many)),
+    ]
+}
+
+/// Ops whose inputs or attributes do not fit.
+fn shapes() -> Vec<Case> {
+    let image = || placeholder("x", DtFloat, &[1, 4, 4, 3]);
+    let filter = |sizes: &[i64]| splat("w", DtFloat, sizes, 0.5);
+    let run = |name, nodes| Case {
+        name,
+        files: vec![("g.pb", graph(nodes)), ("x.npy", npy("<f4", "(1, 4, 4, 3)", &[0; 192]))],
+        args: "run g.pb --feed x=x.npy --fetch y=y.npy",
+    };
+    let mul = |other: NodeDef| vec![image(), other, node("y", "Mul", &["x", "w"]).dtype("T", DtFloat)];
+    vec![
+        run("conv_channels", vec![image(), filter(&[3, 3, 5, 8]), conv("y")]),
+        run("conv_rank", vec![image(), filter(&[3, 3]), conv("y")]),
+        run("conv_window", vec![image(), filter(&[9, 9, 3, 8]), conv("y")]),
+        run("conv_nchw", vec![image(), filter(&[3, 3, 3, 8]), conv("y").text("data_format", "NCHW")]),
+        run("conv_stride", vec![image(), filter(&[3, 3, 3, 8]), conv("y").ints("strides", &[1, 0, 1, 1])]),
+        run(
+            "conv_arity",
+            vec![
+                image(),
+                node("y", "Conv2D", &["x"])
+                    .text("padding", "SAME")
+                    .ints("strides", &[1, 1, 1, 1])
+                    .dtype("T", DtFloat),
+            ],
+        ),
+        run("mul_shapes", mul(filter(&[4, 5, 3]))),
+        run("mul_types", mul(splat("w", DtInt32, &[3], 1.0))),
+        run("padding_word", vec![image(), filter(&[3, 3, 3, 8]), conv("y").text("padding", "SIDEWAYS")]),
     ]
 }
 

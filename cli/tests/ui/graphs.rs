@@ -1,7 +1,9 @@
 //! Small graphs made by hand, node by node, so that they can be wrong.
 use bakelite_codegen::tensor::DataType;
 use bakelite_codegen::wire::{
-    AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto, attr_value::Value, tensor_shape_proto::Dim,
+    AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto,
+    attr_value::{ListValue, Value},
+    tensor_shape_proto::Dim,
 };
 use prost::Message;
 
@@ -18,6 +20,8 @@ pub(crate) fn node(name: &str, op: &str, input: &[&str]) -> NodeDef {
 pub(crate) trait With {
     fn with(self, name: &str, value: Value) -> Self;
     fn dtype(self, name: &str, dtype: DataType) -> Self;
+    fn text(self, name: &str, text: &str) -> Self;
+    fn ints(self, name: &str, ints: &[i64]) -> Self;
 }
 
 impl With for NodeDef {
@@ -27,6 +31,12 @@ impl With for NodeDef {
     }
     fn dtype(self, name: &str, dtype: DataType) -> Self {
         self.with(name, Value::Type(dtype as i32))
+    }
+    fn text(self, name: &str, text: &str) -> Self {
+        self.with(name, Value::S(text.into()))
+    }
+    fn ints(self, name: &str, ints: &[i64]) -> Self {
+        self.with(name, Value::List(ListValue { i: ints.to_vec(), ..ListValue::default() }))
     }
 }
 
@@ -58,6 +68,12 @@ pub(crate) fn splat(name: &str, dtype: DataType, sizes: &[i64], value: f32) -> N
 /// A placeholder `x` and its Identity `y`.
 pub(crate) fn pass() -> Vec<u8> {
     graph(vec![placeholder("x", DataType::DtFloat, &[-1, 3]), identity("y", "x")])
+}
+
+/// Conv2D of `x` and `w`, strides 1, no padding.
+pub(crate) fn conv(name: &str) -> NodeDef {
+    let conv = node(name, "Conv2D", &["x", "w"]).dtype("T", DataType::DtFloat);
+    conv.ints("strides", &[1, 1, 1, 1]).text("padding", "VALID")
 }
 
 /// A NumPy file, version 1.
