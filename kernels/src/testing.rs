@@ -162,7 +162,7 @@ pub(crate) fn run<K: Kernel>(name: Name, kernel: K) -> K::Output {
     isa::with(name, Enter(kernel)).expect("`isas` gave the name")
 }
 
-/// Collects failing cases, and reports them all at the end.
+/// Compares bit for bit, collects the failing cases, and reports them all at the end.
 #[derive(Default)]
 pub(crate) struct Failures {
     cases: usize,
@@ -170,17 +170,18 @@ pub(crate) struct Failures {
 }
 
 impl Failures {
-    pub(crate) fn check<T: PartialEq + core::fmt::Debug>(
+    pub(crate) fn check<T: Pod + core::fmt::Debug>(
         &mut self,
         got: &[T],
         want: &[T],
         case: impl FnOnce() -> String,
     ) {
         self.cases += 1;
-        if got == want {
+        let bits = bytemuck::bytes_of::<T>;
+        if bytemuck::cast_slice::<T, u8>(got) == bytemuck::cast_slice::<T, u8>(want) {
             return;
         }
-        let at = got.iter().zip(want).position(|(got, want)| got != want);
+        let at = got.iter().zip(want).position(|(got, want)| bits(got) != bits(want));
         let at = at.map_or_else(
             || std::format!("lengths {} and {}", got.len(), want.len()),
             |at| std::format!("element {at}: {:?}, reference {:?}", got[at], want[at]),

@@ -1,0 +1,113 @@
+//! The second stage: adding another tensor.
+
+use super::channel;
+use crate::Place;
+use crate::isa::Isa;
+use crate::quant;
+use bytemuck::Pod;
+
+/// Adds another tensor.
+pub trait Sum: Copy {
+    /// Element of the summand.
+    type Summand: Pod;
+    /// Where the summand lies.
+    fn place(&self) -> Place;
+    /// One value.
+    fn reference(&self, v: f32, summand: Self::Summand) -> f32;
+    /// A part of a group.
+    fn add<I: Isa, const NV: usize>(
+        &self,
+        isa: I,
+        v: [I::F32; NV],
+        summand: &[Self::Summand],
+    ) -> [I::F32; NV];
+}
+
+/// No summand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSum;
+
+impl Sum for NoSum {
+    type Summand = u8;
+
+    #[inline(always)]
+    fn place(&self) -> Place {
+        Place::dense([0; 4])
+    }
+
+    fn reference(&self, v: f32, _summand: u8) -> f32 {
+        v
+    }
+
+    #[inline(always)]
+    fn add<I: Isa, const NV: usize>(&self, _isa: I, v: [I::F32; NV], _summand: &[u8]) -> [I::F32; NV] {
+        v
+    }
+}
+
+/// A quantized summand: `v = fma(f32(summand - zero_point), scale, v)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SumU8 {
+    /// Where it lies.
+    pub place: Place,
+    /// 0, or 128 for a signed tensor.
+    pub zero_point: u8,
+    /// Real value of one step.
+    pub scale: f32,
+}
+
+impl Sum for SumU8 {
+    type Summand = u8;
+
+    #[inline(always)]
+    fn place(&self) -> Place {
+        self.place
+    }
+
+    fn reference(&self, v: f32, summand: u8) -> f32 {
+        quant::fma(f32::from(summand) - f32::from(self.zero_point), self.scale, v)
+    }
+
+    #[inline(always)]
+    fn add<I: Isa, const NV: usize>(&self, isa: I, mut v: [I::F32; NV], summand: &[u8]) -> [I::F32; NV] {
+        let scale = isa.splat_f32(self.scale);
+        let zero = isa.splat_i32(-i32::from(self.zero_point));
+        let summand = isa.widen::<NV>(summand);
+        for s in 0..NV {
+            v[s] = isa.fma(isa.to_f32(isa.add_i32(summand[s], zero)), scale, v[s]);
+        }
+        v
+    }
+}
+
+/// A float summand: `v = v + summand`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SumF32 {
+    /// Where it lies, in floats.
+    pub place: Place,
+}
+
+impl Sum for SumF32 {
+    type Summand = f32;
+
+    #[inline(always)]
+    fn place(&self) -> Place {
+        self.place
+    }
+
+    fn reference(&self, v: f32, summand: f32) -> f32 {
+        v + summand
+    }
+
+    #[inline(always)]
+    fn add<I: Isa, const NV: usize>(&self, isa: I, mut v: [I::F32; NV], summand: &[f32]) -> [I::F32; NV] {
+        for s in 0..NV {
+            let mut lanes = [0.0; 16];
+            for (dword, lane) in lanes[..I::LANES].iter_mut().enumerate() {
+                *lane = summand.get(channel::<NV>(s, dword)).copied().unwrap_or(0.0);
+            }
+            v[s] = isa.add(v[s], isa.load_f32(&lanes, 0));
+        }
+        v
+    }
+}
