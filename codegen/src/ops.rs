@@ -75,8 +75,12 @@ macro_rules! ops {
 }
 
 mod check;
+pub mod known;
 pub mod opaque;
 mod product;
+pub mod quantized_product;
+pub mod quantized_window;
+pub mod scales;
 mod strided;
 pub mod window;
 
@@ -106,6 +110,12 @@ ops! {
     cast::Cast: "Cast";
     transpose::Transpose: "Transpose";
     arg_max::ArgMax: "ArgMax";
+    quantize::QuantizeV2: "QuantizeV2";
+    dequantize::Dequantize: "Dequantize";
+    quantized_conv::QuantizedConv: "QuantizedConv2D", "QuantizedConv2DPerChannel", "QuantizedConv2DAndRelu", "QuantizedConv2DAndRequantize", "QuantizedConv2DAndReluAndRequantize", "QuantizedConv2DWithBias", "QuantizedConv2DWithBiasAndRelu", "QuantizedConv2DWithBiasAndRequantize", "QuantizedConv2DWithBiasAndReluAndRequantize", "QuantizedConv2DWithBiasSumAndRelu", "QuantizedConv2DWithBiasSumAndReluAndRequantize", "QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", "QuantizedDepthwiseConv2D", "QuantizedDepthwiseConv2DWithBias", "QuantizedDepthwiseConv2DWithBiasAndRelu", "QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize";
+    fused_quantized_conv::FusedQuantizedConv: "_FusedQuantizedConv2D", "_FusedQuantizedDepthwiseConv2D";
+    quantized_matmul::QuantizedMatMul: "QuantizedMatMulWithBias", "QuantizedMatMulWithBiasAndRelu", "QuantizedMatMulWithBiasAndRequantize", "QuantizedMatMulWithBiasAndReluAndRequantize", "QuantizedMatMulWithBiasAndDequantize";
+    fused_quantized_matmul::FusedQuantizedMatMul: "_QuantizedMatMul";
 }
 
 impl Op {

@@ -35,6 +35,7 @@ extern crate std;
 
 pub mod conv;
 pub mod copy;
+pub mod decode;
 pub mod dwconv;
 pub mod epilogue;
 pub mod float;

@@ -60,6 +60,8 @@ literal! { epilogue::Requantize { inverse, low, high, zero_point } }
 literal! { epilogue::ToI32 { inverse } }
 
 literal! { lut::Params { x, y } }
+literal! { decode::Rule { half, scale, base } }
+literal! { decode::Params { x, y, rule } }
 literal! { range::Params { x, range } }
 literal! { range::PerChannelParams { x, clip } }
 literal! { pool::Params { x, y, window, zero_point } }

@@ -1,0 +1,221 @@
+//! What the quantized convolutions and matrix products share: the sums, and the way from a sum to an output.
+//!
+//! ```text
+//! acc[oc] = Σ x * w                        exact in i32, which is proved from the weights beforehand
+//! y[oc]   = epilogue(acc[oc], scale[oc], bias[oc], summand)
+//! ```
+//!
+//! An op turns its attributes and ranges into a [`Product`] of plain numbers, from which it is interpreted here and
+//! compiled by [`Site::product`](crate::lower::Site::product). The epilogue is the kernels' own `Finish::reference`. The sums are not the kernel reference's loop, which is
+//! written to be read: here the innermost loop runs over output channels, and rows of the output run in parallel.
+use crate::error::Reason;
+use crate::lower::{Activation, Output, Product, Sum};
+use crate::ops::check;
+use crate::ops::scales::zero_point;
+use crate::tensor::{Data, DataType, Tensor};
+use bakelite_kernels::epilogue::{self, Epilogue, Finish};
+use bakelite_kernels::{Isa, Kernel, Place};
+use rayon::prelude::*;
+
+/// Bytes of a type with the scale whose reciprocal is `inverse`.
+pub fn bytes(dtype: DataType, inverse: f32) -> Output {
+    let [low, high] = if dtype == DataType::DtQint8 { [-128, 127] } else { [0, 255] };
+    Output::Bytes(epilogue::Requantize { inverse, low, high, zero_point: zero_point(dtype) })
+}
+
+/// Checks that a product's numbers fit its shapes and that no accumulator leaves i32, whatever the activations are.
+pub fn verify(product: &Product<'_>, x: [usize; 4], channels: usize, dtype: DataType) -> Result<(), Reason> {
+    let [kernel_h, kernel_w] = product.window.kernel;
+    let inputs = if product.depthwise { 1 } else { x[3] };
+    let weights = kernel_h.saturating_mul(kernel_w).saturating_mul(inputs).saturating_mul(channels);
+    if product.weights.len() != weights {
+        let found = format!("{} weights", product.weights.len());
+        return Err(Reason::new(found).supported(format!("{weights} for these shapes")));
+    }
+    if [product.scale.len(), product.bias.len()] != [channels; 2] {
+        let found = format!("{} scales and {} biases", product.scale.len(), product.bias.len());
+        return Err(Reason::new(found).supported(format!("{channels}, one an output channel")));
+    }
+    let mut magnitude = vec![0u64; channels];
+    for row in product.weights.chunks(channels.max(1)) {
+        magnitude.iter_mut().zip(row).for_each(|(m, w)| *m += u64::from(w.unsigned_abs()));
+    }
+    let most = if zero_point(dtype) == 0 { 255 } else { 128 };
+    let worst = |&m: &u64| m.saturating_mul(most);
+    match magnitude.iter().position(|m| worst(m) > i32::MAX as u64) {
+        None => Ok(()),
+        Some(c) => {
+            let found = format!("the accumulator of output channel {c} may reach {}", worst(&magnitude[c]));
+            Err(Reason::new(found)
+                .supported(format!("at most {}", i32::MAX))
+                .help("split the product along its inputs, or leave it in fp32"))
+        }
+    }
+}
+
+/// Computes a product of NHWC `x`; the result has NHWC shape `y`. `summand` is the tensor of `stages.sum`.
+pub fn eval(
+    product: &Product<'_>,
+    x: &Tensor,
+    x_shape: [usize; 4],
+    y: [usize; 4],
+    summand: Option<&Tensor>,
+) -> Result<Data, Reason> {
+    verify(product, x_shape, y[3], x.dtype)?;
+    let x = match &x.data {
+        Data::I8(v) => v.iter().map(|&v| i16::from(v)).collect(),
+        _ => x.as_u8()?.iter().map(|&v| i16::from(v)).collect::<Vec<i16>>(),
+    };
+    let weights: Vec<i16> = product.weights.iter().map(|&w| i16::from(w)).collect();
+    let (at_x, at_y) = (Place::dense(x_shape), Place::dense(y));
+    let mut acc = vec![0; at_y.batch * at_y.image];
+    let sums = Sums { product, x: &x, weights: &weights, at_x, at_y };
+    acc.par_chunks_mut(at_y.row.max(1)).enumerate().for_each(|(row, acc)| check::run(Row { sums, row, acc }));
+    finish(product, &acc, summand)
+}
+
+/// Where the sums of a product come from.
+#[derive(Clone, Copy)]
+struct Sums<'a> {
+    product: &'a Product<'a>,
+    x: &'a [i16],
+    weights: &'a [i16],
+    at_x: Place,
+    at_y: Place,
+}
+
+/// The accumulators of one row of pixels. Plain Rust: it is entered through an [`Isa`] so that the compiler may use
+/// wide vectors, which changes no bit of an integer sum.
+struct Row<'a> {
+    sums: Sums<'a>,
+    row: usize,
+    acc: &'a mut [i32],
+}
+
+impl Kernel for Row<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn call<I: Isa>(self, _isa: I) {
+        let Sums { product: Product { window, depthwise, .. }, x, weights, at_x, at_y } = self.sums;
+        let (n, oy) = (self.row / at_y.height, self.row % at_y.height);
+        let (ic, oc) = (at_x.channels, at_y.channels);
+        let inputs = if *depthwise { 1 } else { ic };
+        for (ox, acc) in self.acc.chunks_exact_mut(oc.max(1)).enumerate() {
+            for ky in 0..window.kernel[0] {
+                for kx in 0..window.kernel[1] {
+                    let (iy, ix) =
+                        (window.input(0, oy, ky, at_x.height), window.input(1, ox, kx, at_x.width));
+                    let (Some(iy), Some(ix)) = (iy, ix) else { continue };
+                    let x = &x[at_x.at(n, iy, ix)..][..ic];
+                    let w = &weights[(ky * window.kernel[1] + kx) * inputs * oc..][..inputs * oc];
+                    if *depthwise { one_each(acc, x, w) } else { all_to_all(acc, x, w) }
+                }
+            }
+        }
+    }
+}
+
+/// `acc[oc] += Σ_ic x[ic] * w[ic, oc]`.
+#[inline(always)]
+fn all_to_all(acc: &mut [i32], x: &[i16], w: &[i16]) {
+    for (&x, w) in x.iter().zip(w.chunks_exact(acc.len())) {
+        for (acc, &w) in acc.iter_mut().zip(w) {
+            *acc += i32::from(x) * i32::from(w);
+        }
+    }
+}
+
+/// `acc[c * multiplier + m] += x[c] * w[c * multiplier + m]`.
+#[inline(always)]
+fn one_each(acc: &mut [i32], x: &[i16], w: &[i16]) {
+    let multiplier = (acc.len() / x.len().max(1)).max(1);
+    for ((acc, w), &x) in acc.chunks_exact_mut(multiplier).zip(w.chunks_exact(multiplier)).zip(x) {
+        for (acc, &w) in acc.iter_mut().zip(w) {
+            *acc += i32::from(x) * i32::from(w);
+        }
+    }
+}
+
+/// Accumulators to outputs. The stages become types here, one `match` each.
+fn finish(product: &Product<'_>, acc: &[i32], summand: Option<&Tensor>) -> Result<Data, Reason> {
+    Ok(match product.stages.output {
+        Output::Bytes(output) if output.zero_point == 128 => {
+            let bytes = activate(product, output, acc, summand)?;
+            Data::I8(bytes.into_iter().map(|v| (v ^ 128) as i8).collect())
+        }
+        Output::Bytes(output) => Data::U8(activate(product, output, acc, summand)?),
+        Output::I32(output) => Data::I32(activate(product, output, acc, summand)?),
+        Output::F32 => Data::F32(activate(product, epilogue::ToF32, acc, summand)?),
+    })
+}
+
+fn activate<O: epilogue::Output>(
+    product: &Product<'_>,
+    output: O,
+    acc: &[i32],
+    summand: Option<&Tensor>,
+) -> Result<Vec<O::Out>, Reason> {
+    match product.stages.activation {
+        Activation::Linear => add(product, epilogue::Linear, output, acc, summand),
+        Activation::Relu => add(product, epilogue::Relu, output, acc, summand),
+        Activation::Relu6 => add(product, epilogue::Relu6, output, acc, summand),
+        Activation::LeakyRelu(alpha) => add(product, epilogue::LeakyRelu { alpha }, output, acc, summand),
+    }
+}
+
+fn add<A: epilogue::Activation, O: epilogue::Output>(
+    product: &Product<'_>,
+    activation: A,
+    output: O,
+    acc: &[i32],
+    summand: Option<&Tensor>,
+) -> Result<Vec<O::Out>, Reason> {
+    let missing = || Reason::new("the summand is missing");
+    let place = Place::dense([0; 4]);
+    match product.stages.sum {
+        Sum::None => run(product, Finish { sum: epilogue::NoSum, activation, output }, acc, &[]),
+        Sum::Quantized { scale, .. } => {
+            let tensor = summand.ok_or_else(missing)?;
+            let sum = epilogue::SumU8 { place, zero_point: zero_point(tensor.dtype), scale };
+            let bytes = stored(tensor)?;
+            run(product, Finish { sum, activation, output }, acc, &bytes)
+        }
+        Sum::Float { .. } => {
+            let sum = epilogue::SumF32 { place };
+            run(product, Finish { sum, activation, output }, acc, summand.ok_or_else(missing)?.as_f32()?)
+        }
+    }
+}
+
+fn run<E: Epilogue>(
+    product: &Product<'_>,
+    finish: E,
+    acc: &[i32],
+    summand: &[E::Summand],
+) -> Result<Vec<E::Out>, Reason> {
+    if !summand.is_empty() && summand.len() != acc.len() {
+        let found = format!("a summand of {} elements", summand.len());
+        return Err(Reason::new(found).supported(format!("{}, one for each of the output", acc.len())));
+    }
+    let channels = product.scale.iter().zip(&product.bias).cycle();
+    let none = <E::Summand as bytemuck::Zeroable>::zeroed();
+    let summand = summand.iter().copied().chain(std::iter::repeat(none));
+    let each = acc.iter().zip(channels).zip(summand);
+    Ok(each.map(|((&acc, (&scale, &bias)), s)| finish.reference(acc, scale, bias, s)).collect())
+}
+
+/// A quantized tensor's bytes as kernels store them: a signed one with 128 added.
+pub fn stored(x: &Tensor) -> Result<Vec<u8>, Reason> {
+    match &x.data {
+        Data::I8(v) => Ok(v.iter().map(|&v| v as u8 ^ 128).collect()),
+        _ => Ok(x.as_u8()?.to_vec()),
+    }
+}
+
+/// The inverse of [`stored`].
+pub fn restored(bytes: Vec<u8>, dtype: DataType) -> Data {
+    if zero_point(dtype) == 0 {
+        return Data::U8(bytes);
+    }
+    Data::I8(bytes.into_iter().map(|v| (v ^ 128) as i8).collect())
+}
