@@ -2,6 +2,7 @@
 //!
 //! Both pipelines share the graph library of the first group of modules.
 pub mod attributes;
+pub mod build;
 pub mod compile;
 pub mod emit;
 pub mod error;
@@ -12,7 +13,11 @@ pub mod interpret;
 pub mod limits;
 pub mod lower;
 pub mod ops;
+pub mod passes;
 pub mod plan;
 pub mod tensor;
+mod text;
 pub mod verify;
 pub mod wire;
+
+pub use passes::optimise;
