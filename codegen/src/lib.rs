@@ -3,6 +3,7 @@
 //! Both pipelines share the graph library of the first group of modules.
 pub mod attributes;
 pub mod build;
+pub mod calibrate;
 pub mod compile;
 pub mod emit;
 pub mod error;
@@ -15,9 +16,11 @@ pub mod lower;
 pub mod ops;
 pub mod passes;
 pub mod plan;
+pub mod quantize;
 pub mod tensor;
 mod text;
 pub mod verify;
 pub mod wire;
 
 pub use passes::optimise;
+pub use quantize::quantize;
