@@ -49,13 +49,13 @@ impl<const BYTES: usize> Default for Arena<BYTES> {
 /// # Panics
 /// If it is not aligned for them or not a whole number of them; buffers and constants are.
 #[inline(always)]
-pub fn elements<A: NoUninit, T: AnyBitPattern>(memory: &[A]) -> &[T] {
+pub fn elements<T: AnyBitPattern>(memory: &[impl NoUninit]) -> &[T] {
     bytemuck::cast_slice(memory)
 }
 
 /// Memory as elements to write; see [`elements`].
 #[inline(always)]
-pub fn elements_mut<A: NoUninit + AnyBitPattern, T: NoUninit + AnyBitPattern>(memory: &mut [A]) -> &mut [T] {
+pub fn elements_mut<T: NoUninit + AnyBitPattern>(memory: &mut [impl NoUninit + AnyBitPattern]) -> &mut [T] {
     bytemuck::cast_slice_mut(memory)
 }
 
@@ -68,10 +68,10 @@ mod tests {
         let mut arena = Arena::<256>::new();
         let [x, y] = arena.split([64..128, 192..256]);
         x.fill(1);
-        elements_mut::<_, i32>(y)[3] = 0x0101_0101;
+        elements_mut::<i32>(y)[3] = 0x0101_0101;
         let all = arena.buffer(0..256);
         assert_eq!(all.iter().filter(|&&b| b == 1).count(), 64 + 4);
-        assert_eq!(elements::<_, i32>(&all[64..128]), [0x0101_0101; 16]);
+        assert_eq!(elements::<i32>(&all[64..128]), [0x0101_0101; 16]);
         assert_eq!(all.as_ptr() as usize % 64, 0);
     }
 }

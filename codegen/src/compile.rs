@@ -43,6 +43,8 @@ pub fn compile(graph: &Graph, options: &Options) -> Result<Compiled, Problems> {
         return Err(Problems::file(reason));
     }
     verify::verify(&graph)?;
+    // Nothing has side effects, so only data orders the nodes.
+    graph.nodes.iter_mut().for_each(|node| node.control.clear());
     graph.prune().map_err(|_| Problems::file(Reason::new("the graph has a cycle")))?;
     let (facts, problems) = facts::infer(&graph, &options.shapes);
     problems.into_result(())?;

@@ -60,7 +60,25 @@ pub fn emit(program: &Program, plan: &Plan, info: &Info) -> String {
     let body = quote! { #(#items)* #(#functions)* };
     let uses = uses::uses(&body);
     let file = syn::parse2(quote! { #uses #body }).expect("the emitter writes items");
-    header::header(program, plan, info) + &prettyplease::unparse(&file)
+    header::header(program, plan, info) + &spaced(&prettyplease::unparse(&file))
+}
+
+/// The text with an empty line between items.
+fn spaced(text: &str) -> String {
+    let mut spaced = String::with_capacity(text.len() + 4096);
+    let mut before = "";
+    for line in text.lines() {
+        let documented = before.starts_with("///");
+        let begins =
+            line.starts_with(|c: char| c.is_ascii_lowercase() || c == '/') && !line.starts_with("use ");
+        if begins && !documented && !before.is_empty() {
+            spaced.push('\n');
+        }
+        spaced.push_str(line);
+        spaced.push('\n');
+        before = line;
+    }
+    spaced
 }
 
 /// The weights, the sizes and the descriptions of inputs and outputs.

@@ -207,7 +207,8 @@ impl<'a> Body<'a> {
             }
             Memory::Input(k) => {
                 let input = format_ident!("input_{k}");
-                quote!(elements(#input))
+                let ty = format_ident!("{}", x.element.rust());
+                quote!(elements::<#ty>(#input))
             }
             Memory::Blob(section) => {
                 // Without `exact` a kernel may read over the end, into the section's padding.
@@ -225,9 +226,11 @@ impl<'a> Body<'a> {
                 if y.exact { quote!(&mut #buffer[..#bytes]) } else { quote!(#buffer) }
             }
             _ if y.element == Element::Bool => return quote!(output),
-            _ => return quote!(elements_mut(output)),
+            _ => quote!(output),
         };
-        if y.element.rust() == "u8" { memory } else { quote!(elements_mut(#memory)) }
+        let ty = format_ident!("{}", y.element.rust());
+        let bytes = ty == "u8" && matches!(y.memory, Memory::Arena(_));
+        if bytes { memory } else { quote!(elements_mut::<#ty>(#memory)) }
     }
 }
 
@@ -239,5 +242,6 @@ fn section_tokens(section: &Section, bytes: usize) -> TokenStream {
 
 /// Bytes as elements.
 fn as_elements(element: Element, bytes: TokenStream) -> TokenStream {
-    if element.rust() == "u8" { bytes } else { quote!(elements(#bytes)) }
+    let ty = format_ident!("{}", element.rust());
+    if ty == "u8" { bytes } else { quote!(elements::<#ty>(#bytes)) }
 }

@@ -46,7 +46,9 @@ fn collect(tokens: TokenStream, names: &mut BTreeSet<String>, modules: &mut BTre
             TokenTree::Group(group) => collect(group.stream(), names, modules),
             TokenTree::Ident(ident) => {
                 let name = ident.to_string();
-                let head = colon(i + 1) && colon(i + 2) && !(i >= 2 && colon(i - 1) && colon(i - 2));
+                let after =
+                    |c: char| i > 0 && matches!(&tokens[i - 1], TokenTree::Punct(p) if p.as_char() == c);
+                let head = colon(i + 1) && colon(i + 2) && !after(':') && !after('.');
                 if head && name.starts_with(|c: char| c.is_ascii_lowercase()) && !is_primitive(&name) {
                     modules.insert(name.clone());
                 }
@@ -69,7 +71,7 @@ mod tests {
     fn only_what_is_named_is_imported() {
         let body = quote! {
             const A: conv::Params<epilogue::Finish<f32>> = conv::Params { x: Place { first: f32::NAN } };
-            fn f<I: Isa>() { elements::<_, u8>(x) }
+            fn f<I: Isa>() { elements::<u8>(x.array::<u8, 3>()) }
         };
         let want = quote! {
             use bakelite::arena::{elements};
