@@ -189,14 +189,14 @@ impl Sums for Taps<'_> {
                 // Absent taps meet zero weights; repeating tap 0 keeps their reads inside the slice.
                 let offset = |j: usize| if kx + j < kernel_w { j * self.pitch[1] } else { 0 };
                 let offsets = [0, offset(1), offset(2), offset(3)];
-                let x = &self.x[ky * self.pitch[0] + kx * self.pitch[1] + first..];
+                let tap = ky * self.pitch[0] + kx * self.pitch[1] + first;
                 // By hand: the body is too large for LLVM to unroll, and a sum indexed by a variable lives in memory.
                 const { assert!(MR == 1 || MR == 4) };
-                acc[0] = four_taps(isa, acc[0], wv, &x[at[0]..], offsets);
+                acc[0] = four_taps(isa, acc[0], wv, self.x, at[0] + tap, offsets);
                 if MR == 4 {
-                    acc[1] = four_taps(isa, acc[1], wv, &x[at[1]..], offsets);
-                    acc[2] = four_taps(isa, acc[2], wv, &x[at[2]..], offsets);
-                    acc[3] = four_taps(isa, acc[3], wv, &x[at[3]..], offsets);
+                    acc[1] = four_taps(isa, acc[1], wv, self.x, at[1] + tap, offsets);
+                    acc[2] = four_taps(isa, acc[2], wv, self.x, at[2] + tap, offsets);
+                    acc[3] = four_taps(isa, acc[3], wv, self.x, at[3] + tap, offsets);
                 }
             }
         }
@@ -211,9 +211,10 @@ fn four_taps<I: Isa, const NV: usize>(
     mut acc: [I::I32; NV],
     w: [I::W; NV],
     x: &[u8],
+    at: usize,
     offsets: [usize; 4],
 ) -> [I::I32; NV] {
-    let x = isa.interleave4(isa.load_taps(x, offsets));
+    let x = isa.interleave4(isa.load_taps(x, at, offsets));
     for s in 0..NV {
         acc[s] = isa.dot4(acc[s], x[s], w[s]);
     }

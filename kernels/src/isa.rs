@@ -150,8 +150,8 @@ pub trait Isa: Copy {
 
     /// The first `4 * LANES` bytes; where `x` is shorter, zeros follow.
     fn load_bytes(self, x: &[u8]) -> Self::Bytes;
-    /// `4 * LANES` bytes at each of four offsets; panics where `x` has not so many.
-    fn load_taps(self, x: &[u8], offsets: [usize; 4]) -> [Self::Bytes; 4];
+    /// `4 * LANES` bytes at each of four offsets from `at`; panics where `x` has not so many.
+    fn load_taps(self, x: &[u8], at: usize, offsets: [usize; 4]) -> [Self::Bytes; 4];
     /// Stores the first `y.len()` bytes, at most `4 * LANES`.
     fn store_bytes(self, v: Self::Bytes, y: &mut [u8]);
     /// The greater of each pair.
@@ -185,11 +185,13 @@ pub trait Isa: Copy {
     fn widen<const NV: usize>(self, x: &[u8]) -> [Self::I32; NV];
 }
 
-/// Panics unless `x` has `bytes` bytes at each offset.
+/// Panics unless `x` has `bytes` bytes at each offset from `at`. All but one comparison is the same for all pixels of
+/// a tile, and leaves their loop.
 #[inline(always)]
-fn check_taps(x: &[u8], [a, b, c, d]: [usize; 4], bytes: usize) {
+fn check_taps(x: &[u8], at: usize, [a, b, c, d]: [usize; 4], bytes: usize) {
     let last = a.max(b).max(c.max(d));
-    assert!(x.len() >= bytes && last <= x.len() - bytes, "taps reach past the input's slice");
+    let room = x.len().checked_sub(bytes).and_then(|room| room.checked_sub(last));
+    assert!(room.is_some_and(|room| at <= room), "taps reach past the input's slice");
 }
 
 /// The integer end of a requantization: add, then clamp. All in the range of a byte.

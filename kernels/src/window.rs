@@ -147,14 +147,28 @@ impl<const T: usize> Walk<T> {
                 self.at[t] += MR * self.pitch[t][2];
             }
             self.pixel[1] += MR;
+        } else if pixels < MR {
+            at = self.repeat_last(pixels);
         } else {
             for m in 0..MR {
                 for t in 0..T {
                     at[t][m] = self.at[t];
                 }
-                if m + 1 < pixels {
-                    self.step();
-                }
+                self.step();
+            }
+        }
+        at
+    }
+
+    /// `take` where there are too few pixels; apart, to leave the loop above without conditions.
+    #[cold]
+    #[inline(never)]
+    fn repeat_last<const MR: usize>(&mut self, pixels: usize) -> [[usize; MR]; T] {
+        let mut at = [[0; MR]; T];
+        for m in 0..MR {
+            self.seek(m.min(pixels - 1));
+            for t in 0..T {
+                at[t][m] = self.at[t];
             }
         }
         at

@@ -104,12 +104,12 @@ impl Isa for Avx512Vnni {
     }
 
     #[inline(always)]
-    fn load_taps(self, x: &[u8], offsets: [usize; 4]) -> [__m512i; 4] {
-        check_taps(x, offsets, 64);
+    fn load_taps(self, x: &[u8], at: usize, offsets: [usize; 4]) -> [__m512i; 4] {
+        check_taps(x, at, offsets, 64);
         let [a, b, c, d] = offsets;
-        let x = x.as_ptr();
-        // SAFETY: `self` proves AVX-512; 64 bytes at each offset are inside `x`, as checked.
+        // SAFETY: `self` proves AVX-512; 64 bytes at each offset from `at` are inside `x`, as checked.
         unsafe {
+            let x = x.as_ptr().add(at);
             [
                 _mm512_loadu_si512(x.add(a).cast()),
                 _mm512_loadu_si512(x.add(b).cast()),

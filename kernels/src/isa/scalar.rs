@@ -105,9 +105,9 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    fn load_taps(self, x: &[u8], offsets: [usize; 4]) -> [Self::Bytes; 4] {
-        check_taps(x, offsets, 16);
-        offsets.map(|at| *x[at..].first_chunk().expect("checked"))
+    fn load_taps(self, x: &[u8], at: usize, offsets: [usize; 4]) -> [Self::Bytes; 4] {
+        check_taps(x, at, offsets, 16);
+        offsets.map(|offset| *x[at + offset..].first_chunk().expect("checked"))
     }
 
     #[inline(always)]

@@ -64,12 +64,12 @@ macro_rules! ymm_operations {
         }
 
         #[inline(always)]
-        fn load_taps(self, x: &[u8], offsets: [usize; 4]) -> [__m256i; 4] {
-            check_taps(x, offsets, 32);
+        fn load_taps(self, x: &[u8], at: usize, offsets: [usize; 4]) -> [__m256i; 4] {
+            check_taps(x, at, offsets, 32);
             let [a, b, c, d] = offsets;
-            let x = x.as_ptr();
-            // SAFETY: `self` proves AVX2; 32 bytes at each offset are inside `x`, as checked.
+            // SAFETY: `self` proves AVX2; 32 bytes at each offset from `at` are inside `x`, as checked.
             unsafe {
+                let x = x.as_ptr().add(at);
                 [
                     _mm256_loadu_si256(x.add(a).cast()),
                     _mm256_loadu_si256(x.add(b).cast()),
