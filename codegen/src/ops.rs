@@ -116,6 +116,10 @@ ops! {
     fused_quantized_conv::FusedQuantizedConv: "_FusedQuantizedConv2D", "_FusedQuantizedDepthwiseConv2D";
     quantized_matmul::QuantizedMatMul: "QuantizedMatMulWithBias", "QuantizedMatMulWithBiasAndRelu", "QuantizedMatMulWithBiasAndRequantize", "QuantizedMatMulWithBiasAndReluAndRequantize", "QuantizedMatMulWithBiasAndDequantize";
     fused_quantized_matmul::FusedQuantizedMatMul: "_QuantizedMatMul";
+    quantized_pool::QuantizedPool: "QuantizedMaxPool", "QuantizedAvgPool";
+    quantized_concat::QuantizedConcat: "QuantizedConcatV2", "QuantizedConcat";
+    requantize::Requantize: "Requantize", "RequantizePerChannel";
+    requantization_range::RequantizationRange: "RequantizationRange", "RequantizationRangePerChannel";
 }
 
 impl Op {

@@ -4,6 +4,7 @@
 use crate::error::Reason;
 use crate::ops::{Fact, Inputs};
 use crate::tensor::{DataType, Tensor, name};
+use std::sync::Arc;
 
 /// What is known of one input.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +93,14 @@ impl<'a> Known<'a> {
     /// Inputs `i` and `i + 1` as the range of a whole tensor.
     pub fn range(&self, i: usize, what: &str) -> Result<[f32; 2], Reason> {
         Ok([self.scalar(i, &format!("min_{what}"))?, self.scalar(i + 1, &format!("max_{what}"))?])
+    }
+    /// What is known of a range output that passes inputs `i` and `i + 1` on.
+    pub fn passed_range(&self, i: usize) -> Result<[Fact; 2], Reason> {
+        if self.has(i..i + 2) {
+            return Ok(self.range(i, "range")?.map(|end| Fact::constant(Arc::new(Tensor::scalar(end)))));
+        }
+        let unknown = Fact::new(DataType::DtFloat, vec![]);
+        Ok([unknown.clone(), unknown])
     }
     /// Inputs `i` and `i + 1` as ranges of `channels` channels: one for all, or one for each.
     pub fn ranges(&self, i: usize, channels: usize, what: &str) -> Result<[&'a [f32]; 2], Reason> {
