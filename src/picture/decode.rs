@@ -1,11 +1,7 @@
 //! The formats. Dimensions are judged before anything of their size is allocated.
 
 use super::{Error, MAX_PIXELS, MAX_SIDE, Picture};
-use std::io::Cursor;
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
-
-/// A decoder's own buffers: the picture in 16-bit RGBA and some more.
-const MAX_BYTES: usize = 9 * MAX_PIXELS;
 
 fn broken(format: &'static str) -> impl Fn(String) -> Error {
     move |reason| Error::Decode { format, reason: reason.trim().to_owned() }
@@ -18,26 +14,32 @@ fn bounded(width: usize, height: usize) -> Result<usize, Error> {
     pixels.ok_or(Error::Dimensions { width, height })
 }
 
+/// Limits and output of both decoders.
+fn options() -> DecoderOptions {
+    DecoderOptions::default()
+        .set_max_width(MAX_SIDE)
+        .set_max_height(MAX_SIDE)
+        .png_set_strip_to_8bit(true)
+        .png_set_add_alpha_channel(false)
+        .png_set_decode_animated(false)
+        .jpeg_set_out_colorspace(ColorSpace::RGB)
+        .set_use_unsafe(false)
+}
+
 /// PNG of any kind; palettes and few bits are expanded, 16 bits cut to 8.
 pub(super) fn png(bytes: &[u8]) -> Result<Picture, Error> {
     let broken = broken("PNG");
-    let limits = png::Limits { bytes: MAX_BYTES };
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
-    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
-    let mut reader = decoder.read_info().map_err(|error| broken(error.to_string()))?;
-    let (width, height) = (reader.info().width as usize, reader.info().height as usize);
-    let pixels = bounded(width, height)?;
-    // 8 bits a sample and at most 4 samples a pixel.
-    let size = reader.output_buffer_size().filter(|size| *size <= 4 * pixels);
-    let mut samples = vec![0; size.ok_or_else(|| broken("impossible size".to_owned()))?];
-    let frame = reader.next_frame(&mut samples).map_err(|error| broken(error.to_string()))?;
-    samples.truncate(frame.buffer_size());
-    let (channels, bytes) = match frame.color_type {
-        png::ColorType::Grayscale => (1, samples),
-        png::ColorType::GrayscaleAlpha => (1, samples.chunks_exact(2).map(|pixel| pixel[0]).collect()),
-        png::ColorType::Rgb => (3, samples),
-        png::ColorType::Rgba => (3, without_alpha(&samples)),
-        png::ColorType::Indexed => return Err(broken("its palette is missing".to_owned())),
+    let mut decoder = zune_png::PngDecoder::new_with_options(ZCursor::new(bytes), options());
+    decoder.decode_headers().map_err(|error| broken(error.to_string()))?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| broken("it has no header".to_owned()))?;
+    bounded(width, height)?;
+    let samples = decoder.decode_raw().map_err(|error| broken(error.to_string()))?;
+    let (channels, bytes) = match decoder.colorspace() {
+        Some(ColorSpace::Luma) => (1, samples),
+        Some(ColorSpace::LumaA) => (1, samples.chunks_exact(2).map(|pixel| pixel[0]).collect()),
+        Some(ColorSpace::RGB) => (3, samples),
+        Some(ColorSpace::RGBA) => (3, without_alpha(&samples)),
+        other => return Err(broken(format!("its colour space is {other:?}"))),
     };
     whole(Picture { width, height, channels, bytes }, "PNG")
 }
@@ -45,12 +47,7 @@ pub(super) fn png(bytes: &[u8]) -> Result<Picture, Error> {
 /// JPEG, baseline and progressive.
 pub(super) fn jpeg(bytes: &[u8]) -> Result<Picture, Error> {
     let broken = broken("JPEG");
-    let options = DecoderOptions::default()
-        .set_max_width(MAX_SIDE)
-        .set_max_height(MAX_SIDE)
-        .jpeg_set_out_colorspace(ColorSpace::RGB)
-        .set_use_unsafe(false);
-    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options());
     decoder.decode_headers().map_err(|error| broken(error.to_string()))?;
     let (width, height) = decoder.dimensions().ok_or_else(|| broken("it has no frame".to_owned()))?;
     bounded(width, height)?;
