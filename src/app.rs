@@ -14,6 +14,7 @@ use crate::network::Network;
 use crate::preprocess::Preprocess;
 use arguments::{Arguments, Command};
 use error::Error;
+use session::{Model, Session};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -49,8 +50,10 @@ pub struct Sample {
 
 /// Runs the command that the process was given. Errors go to stderr, and the code is then 1.
 pub fn main<N: Network>(model: &'static Mutex<N>, about: &About) -> ExitCode {
-    let mut out = std::io::stdout().lock();
-    match run(model, about, std::env::args_os().skip(1), &mut out) {
+    // A panic while it was locked would have ended the process, and every run writes its whole arena anew.
+    let model = &mut *model.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut arguments = std::env::args_os().skip(1);
+    match run(model, about, &mut arguments, &mut std::io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever closed the pipe has read enough.
         Err(Error::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -64,22 +67,20 @@ pub fn main<N: Network>(model: &'static Mutex<N>, about: &About) -> ExitCode {
     }
 }
 
-fn run<N: Network>(
-    model: &Mutex<N>,
+fn run(
+    model: &mut dyn Model,
     about: &About,
-    arguments: impl Iterator<Item = OsString>,
-    out: &mut impl Write,
+    arguments: &mut dyn Iterator<Item = OsString>,
+    out: &mut dyn Write,
 ) -> Result<(), Error> {
     let Arguments { command, isa, preprocess } = arguments::parse(arguments)?;
     let isa = session::choose(isa.as_deref())?;
     let preprocess = preprocess.as_deref().unwrap_or(about.preprocess);
     let preprocess = || preprocess.parse::<Preprocess>().map_err(Error::Preprocess);
-    // A panic while it was locked would have ended the process, and every run writes its whole arena anew.
-    let model = &mut *model.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let session = &mut session::Session { model, isa };
+    let session = &mut Session { model, isa };
     match command {
-        Command::Help => help::help::<N>(about, out).map_err(Error::Print),
-        Command::Version => help::version::<N>(out).map_err(Error::Print),
+        Command::Help => help::help(session.model.info(), about, out).map_err(Error::Print),
+        Command::Version => help::version(session.model.info(), out).map_err(Error::Print),
         Command::Digest => session::digest(session, out),
         Command::Bench => session::bench(session, out),
         Command::Samples => classify::samples(session, about, &preprocess()?, out),

@@ -43,13 +43,13 @@ struct Found {
 }
 
 /// Reads the arguments behind the program's name.
-pub(super) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Arguments, Error> {
+pub(super) fn parse(arguments: &mut dyn Iterator<Item = OsString>) -> Result<Arguments, Error> {
     let mut found = Found::default();
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
-            Some("--") => found.pictures.extend(arguments.by_ref().map(PathBuf::from)),
+            Some("--") => found.pictures.extend((&mut *arguments).map(PathBuf::from)),
             Some(option) if option.starts_with('-') && option.len() > 1 => {
-                found.option(option, &mut arguments)?;
+                found.option(option, arguments)?;
             }
             _ => found.pictures.push(argument.into()),
         }
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
-        parse(arguments.iter().map(OsString::from)).map_err(|error| error.to_string())
+        parse(&mut arguments.iter().map(OsString::from)).map_err(|error| error.to_string())
     }
 
     fn command(arguments: &[&str]) -> Command {

@@ -6,7 +6,6 @@ use super::session::{Repeats, Session, summary, zeros};
 use super::times::Times;
 use crate::array::Elements;
 use crate::files;
-use crate::network::Network;
 use crate::picture::Picture;
 use crate::preprocess::Preprocess;
 use crate::top_k;
@@ -18,11 +17,11 @@ use std::time::Duration;
 const TOP: usize = 5;
 
 /// Classifies the pictures inside the executable.
-pub(super) fn samples<N: Network>(
-    session: &mut Session<'_, N>,
+pub(super) fn samples(
+    session: &mut Session<'_>,
     about: &About,
     preprocess: &Preprocess,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> Result<(), Error> {
     if about.samples.is_empty() {
         return Err(Error::NoSamples);
@@ -35,12 +34,12 @@ pub(super) fn samples<N: Network>(
 }
 
 /// Classifies files.
-pub(super) fn files<N: Network>(
-    session: &mut Session<'_, N>,
+pub(super) fn files(
+    session: &mut Session<'_>,
     about: &About,
     preprocess: &Preprocess,
     paths: &[PathBuf],
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> Result<(), Error> {
     let mut times = Vec::new();
     for path in paths {
@@ -53,20 +52,20 @@ pub(super) fn files<N: Network>(
 }
 
 /// Classifies one picture, prints its classes, and tells how long the runs took.
-fn classify<N: Network>(
-    session: &mut Session<'_, N>,
+fn classify(
+    session: &mut Session<'_>,
     about: &About,
     preprocess: &Preprocess,
     name: &str,
     bytes: &[u8],
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> Result<Vec<Duration>, Error> {
-    let [input] = N::INFO.inputs else {
-        return Err(Error::Inputs { name: name.to_owned(), inputs: N::INFO.inputs.len() });
+    let [input] = session.model.info().inputs else {
+        return Err(Error::Inputs { name: name.to_owned(), inputs: session.model.info().inputs.len() });
     };
     let x = Picture::decode(bytes).and_then(|picture| picture.into_input(input, preprocess));
     let x = x.map_err(|error| Error::Picture { name: name.to_owned(), error })?;
-    let mut outputs = zeros(N::INFO.outputs);
+    let mut outputs = zeros(session.model.info().outputs);
     let mut places: Vec<_> = outputs.iter_mut().map(Elements::all_mut).collect();
     let times = session.run(&[x.all()], &mut places, Repeats::SHORT)?;
     let scores = outputs.first().map(Elements::to_f32).unwrap_or_default();
@@ -75,7 +74,7 @@ fn classify<N: Network>(
 }
 
 /// Prints the best classes: as percentages where the scores are a distribution.
-fn print(name: &str, scores: &[f32], classes: &[&str], out: &mut impl Write) -> std::io::Result<()> {
+fn print(name: &str, scores: &[f32], classes: &[&str], out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "{name}")?;
     let distribution = is_distribution(scores);
     for class in top_k::<TOP>(scores) {

@@ -2,16 +2,16 @@
 
 use super::About;
 use crate::kernels::Name;
-use crate::network::{Network, TensorInfo};
+use crate::network::{Info, TensorInfo};
 use std::io::{self, Write};
 
 /// What the executable is and what can be done with it.
-pub(super) fn help<N: Network>(about: &About, out: &mut impl Write) -> io::Result<()> {
-    let (name, preprocess) = (N::INFO.name, about.preprocess);
-    version::<N>(out)?;
+pub(super) fn help(info: &Info, about: &About, out: &mut dyn Write) -> io::Result<()> {
+    let (name, preprocess) = (info.name, about.preprocess);
+    version(info, out)?;
     writeln!(out, "One quantized network, baked into one executable.\n")?;
-    tensors("input", N::INFO.inputs, out)?;
-    tensors("output", N::INFO.outputs, out)?;
+    tensors("input", info.inputs, out)?;
+    tensors("output", info.outputs, out)?;
     let classes = match about.classes.len() {
         0 => "without names: indices are printed".to_owned(),
         count => format!("{count} names"),
@@ -45,18 +45,18 @@ examples
   {name} --isa scalar --digest
   {name} --npy {input}=x.npy --out {output}=y.npy",
         isas = isas.join(", "),
-        input = N::INFO.inputs.first().map_or("x", |tensor| tensor.name),
-        output = N::INFO.outputs.first().map_or("y", |tensor| tensor.name),
+        input = info.inputs.first().map_or("x", |tensor| tensor.name),
+        output = info.outputs.first().map_or("y", |tensor| tensor.name),
     )
 }
 
 /// Name, the graph's digest, and the version of the runtime.
-pub(super) fn version<N: Network>(out: &mut impl Write) -> io::Result<()> {
-    let (name, digest) = (N::INFO.name, N::INFO.digest);
+pub(super) fn version(info: &Info, out: &mut dyn Write) -> io::Result<()> {
+    let (name, digest) = (info.name, info.digest);
     writeln!(out, "{name} (graph {digest:016x}), baked by bakelite {}", env!("CARGO_PKG_VERSION"))
 }
 
-fn tensors(kind: &str, tensors: &[TensorInfo], out: &mut impl Write) -> io::Result<()> {
+fn tensors(kind: &str, tensors: &[TensorInfo], out: &mut dyn Write) -> io::Result<()> {
     for tensor in tensors {
         writeln!(out, "{kind:<8} {} {} {:?}", tensor.name, tensor.dtype, tensor.shape)?;
     }

@@ -5,15 +5,49 @@ use super::times::{Milliseconds, Times};
 use crate::array::Elements;
 use crate::digest;
 use crate::kernels::isa::{self, Isa, Name, Program};
-use crate::network::{Mismatch, Network, TensorInfo};
+use crate::network::{Info, Mismatch, Network, TensorInfo};
 use crate::tensor::{TensorMut, TensorRef};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// A locked network and the ISA to run it with.
-pub(super) struct Session<'a, N> {
-    pub(super) model: &'a mut N,
+pub(super) struct Session<'a> {
+    pub(super) model: &'a mut dyn Model,
     pub(super) isa: Name,
+}
+
+/// A network behind a pointer. It keeps the command line out of what is compiled for each network and each ISA.
+pub(super) trait Model {
+    /// Its description.
+    fn info(&self) -> &'static Info;
+
+    /// Repeated inference; the time of each run goes to `times`, which has room for all. Nothing is allocated.
+    fn repeat(
+        &mut self,
+        isa: Name,
+        inputs: &[TensorRef<'_>],
+        outputs: &mut [TensorMut<'_>],
+        repeats: Repeats,
+        times: &mut Vec<Duration>,
+    ) -> Result<(), Mismatch>;
+}
+
+impl<N: Network> Model for N {
+    fn info(&self) -> &'static Info {
+        &N::INFO
+    }
+
+    fn repeat(
+        &mut self,
+        isa: Name,
+        inputs: &[TensorRef<'_>],
+        outputs: &mut [TensorMut<'_>],
+        repeats: Repeats,
+        times: &mut Vec<Duration>,
+    ) -> Result<(), Mismatch> {
+        let repeat = Repeat { model: self, inputs, outputs, repeats, times };
+        isa::with(isa, repeat).expect("the ISA was available when it was chosen")
+    }
 }
 
 /// How often to run: at least `least` times, then until the time is over, never more than `most` times.
@@ -69,7 +103,7 @@ impl<N: Network> Program for Repeat<'_, '_, '_, N> {
     }
 }
 
-impl<N: Network> Session<'_, N> {
+impl Session<'_> {
     /// Runs the network and tells how long each run took.
     pub(super) fn run(
         &mut self,
@@ -78,16 +112,14 @@ impl<N: Network> Session<'_, N> {
         repeats: Repeats,
     ) -> Result<Vec<Duration>, Error> {
         let mut times = Vec::with_capacity(repeats.most);
-        let repeat = Repeat { model: &mut *self.model, inputs, outputs, repeats, times: &mut times };
-        let run = isa::with(self.isa, repeat).expect("the ISA was available when it was chosen");
-        run.map_err(Error::Run)?;
+        self.model.repeat(self.isa, inputs, outputs, repeats, &mut times).map_err(Error::Run)?;
         Ok(times)
     }
 
     /// Runs the network on the fixed input: its outputs and the times.
     fn run_fixed(&mut self, repeats: Repeats) -> Result<(Vec<Elements>, Vec<Duration>), Error> {
-        let mut inputs = zeros(N::INFO.inputs);
-        let mut outputs = zeros(N::INFO.outputs);
+        let mut inputs = zeros(self.model.info().inputs);
+        let mut outputs = zeros(self.model.info().outputs);
         digest::fill(&mut inputs.iter_mut().map(Elements::all_mut).collect::<Vec<_>>());
         let views: Vec<_> = inputs.iter().map(Elements::all).collect();
         let mut places: Vec<_> = outputs.iter_mut().map(Elements::all_mut).collect();
@@ -102,17 +134,18 @@ pub(super) fn zeros(tensors: &[TensorInfo]) -> Vec<Elements> {
 }
 
 /// `--digest`: 16 hexadecimal digits.
-pub(super) fn digest<N: Network>(session: &mut Session<'_, N>, out: &mut impl Write) -> Result<(), Error> {
+pub(super) fn digest(session: &mut Session<'_>, out: &mut dyn Write) -> Result<(), Error> {
     let (outputs, _) = session.run_fixed(Repeats::ONCE)?;
     let digest = digest::digest(&outputs.iter().map(Elements::all).collect::<Vec<_>>());
     writeln!(out, "{digest:016x}").map_err(Error::Print)
 }
 
 /// `--bench`: the times, and the speed that each means.
-pub(super) fn bench<N: Network>(session: &mut Session<'_, N>, out: &mut impl Write) -> Result<(), Error> {
+pub(super) fn bench(session: &mut Session<'_>, out: &mut dyn Write) -> Result<(), Error> {
     let (_, times) = session.run_fixed(Repeats::LONG)?;
     let times = Times::new(times);
-    let speed = |time: Duration| N::INFO.macs as f64 / time.as_nanos().max(1) as f64;
+    let macs = session.model.info().macs;
+    let speed = |time: Duration| macs as f64 / time.as_nanos().max(1) as f64;
     let mut print = || {
         writeln!(out, "kernels  {}", session.isa)?;
         writeln!(out, "runs     {}", times.count())?;
@@ -120,23 +153,20 @@ pub(super) fn bench<N: Network>(session: &mut Session<'_, N>, out: &mut impl Wri
             let time = times.decile(tenths);
             writeln!(out, "{name:<8} {}, {:.2} GMAC/s", Milliseconds(time), speed(time))?;
         }
-        memory::<N>(out)
+        memory(session, out)
     };
     print().map_err(Error::Print)
 }
 
 /// The lines below a result: kernels, times, memory.
-pub(super) fn summary<N: Network>(
-    session: &Session<'_, N>,
-    times: &Times,
-    out: &mut impl Write,
-) -> std::io::Result<()> {
+pub(super) fn summary(session: &Session<'_>, times: &Times, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "kernels  {}", session.isa)?;
     let (minimum, median) = (Milliseconds(times.decile(0)), Milliseconds(times.decile(5)));
     writeln!(out, "time     {minimum} minimum, {median} median of {} runs", times.count())?;
-    memory::<N>(out)
+    memory(session, out)
 }
 
-fn memory<N: Network>(out: &mut impl Write) -> std::io::Result<()> {
-    writeln!(out, "memory   {} arena bytes, {} weight bytes", N::INFO.arena_bytes, N::INFO.weight_bytes)
+fn memory(session: &Session<'_>, out: &mut dyn Write) -> std::io::Result<()> {
+    let info = session.model.info();
+    writeln!(out, "memory   {} arena bytes, {} weight bytes", info.arena_bytes, info.weight_bytes)
 }

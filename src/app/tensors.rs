@@ -8,27 +8,28 @@ use super::error::Error;
 use super::session::{Repeats, Session, summary};
 use super::times::Times;
 use crate::array::{Array, Elements};
-use crate::network::{Network, TensorInfo};
+use crate::network::TensorInfo;
 use crate::{files, npy};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
 /// Runs files and writes files.
-pub(super) fn run<N: Network>(
-    session: &mut Session<'_, N>,
+pub(super) fn run(
+    session: &mut Session<'_>,
     inputs: &[OsString],
     outputs: &[OsString],
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> Result<(), Error> {
     if outputs.is_empty() {
         return Err(Error::NoOut);
     }
-    let inputs = assign("--npy", inputs, N::INFO.inputs)?;
-    let paths = assign("--out", outputs, N::INFO.outputs)?;
-    let (x, items) = read_all(N::INFO.inputs, &inputs)?;
+    let info = session.model.info();
+    let inputs = assign("--npy", inputs, info.inputs)?;
+    let paths = assign("--out", outputs, info.outputs)?;
+    let (x, items) = read_all(info.inputs, &inputs)?;
     let (y, times) = run_items(session, &x, items)?;
-    for ((tensor, path), y) in N::INFO.outputs.iter().zip(&paths).zip(&y) {
+    for ((tensor, path), y) in info.outputs.iter().zip(&paths).zip(&y) {
         let Some(path) = path else { continue };
         let bytes = npy::write(y.all(), &stacked(tensor.shape, items));
         let failed = |error| Error::File { path: path.display().to_string(), verb: "write", error };
@@ -114,22 +115,22 @@ fn stacked(shape: &[usize], items: usize) -> Vec<usize> {
     shape
 }
 
-fn run_items<N: Network>(
-    session: &mut Session<'_, N>,
+fn run_items(
+    session: &mut Session<'_>,
     x: &[Elements],
     items: usize,
 ) -> Result<(Vec<Elements>, Times), Error> {
-    if let Some(tensor) = N::INFO.outputs.iter().find(|tensor| items > 1 && tensor.shape.first() != Some(&1))
-    {
+    let info = session.model.info();
+    if let Some(tensor) = info.outputs.iter().find(|tensor| items > 1 && tensor.shape.first() != Some(&1)) {
         return Err(Error::Stack { tensor: tensor.name });
     }
     let room = |tensor: &TensorInfo| Elements::zeros(tensor.dtype, items * tensor.elements());
-    let mut y: Vec<_> = N::INFO.outputs.iter().map(room).collect();
+    let mut y: Vec<_> = info.outputs.iter().map(room).collect();
     let mut times = Vec::with_capacity(items);
     for item in 0..items {
         let range = |tensor: &TensorInfo| item * tensor.elements()..(item + 1) * tensor.elements();
-        let inputs: Vec<_> = N::INFO.inputs.iter().zip(x).map(|(tensor, x)| x.view(range(tensor))).collect();
-        let outputs = N::INFO.outputs.iter().zip(&mut y);
+        let inputs: Vec<_> = info.inputs.iter().zip(x).map(|(tensor, x)| x.view(range(tensor))).collect();
+        let outputs = info.outputs.iter().zip(&mut y);
         let mut outputs: Vec<_> = outputs.map(|(tensor, y)| y.view_mut(range(tensor))).collect();
         times.extend(session.run(&inputs, &mut outputs, Repeats::ONCE)?);
     }

@@ -49,7 +49,7 @@ const ABOUT: About = About {
 
 fn run_with(about: &About, arguments: &[&str]) -> Result<String, String> {
     let mut out = Vec::new();
-    let ran = run(&Mutex::new(Mean), about, arguments.iter().map(OsString::from), &mut out);
+    let ran = run(&mut Mean, about, &mut arguments.iter().map(OsString::from), &mut out);
     ran.map(|()| String::from_utf8(out).unwrap()).map_err(|error| match error.help() {
         Some(help) => format!("{error}\n  help: {help}"),
         None => error.to_string(),
