@@ -1,2 +1,19 @@
-//! The executable of one baked network.
-fn main() {}
+//! The executable of the network that the build script baked.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+/// Generated: one function a layer.
+mod model {
+    bakelite::include_model!();
+}
+
+include!(concat!(env!("OUT_DIR"), "/about.rs"));
+
+/// A static, so that the arena is never on a stack.
+static MODEL: Mutex<model::Model> = Mutex::new(model::Model::new());
+
+fn main() -> ExitCode {
+    bakelite::app::main(&MODEL, &ABOUT)
+}

@@ -1,7 +1,9 @@
 //! The compiler: a TensorFlow GraphDef in; a quantized GraphDef, or straight-line Rust with its weights, out.
 //!
 //! Both pipelines share the graph library of the first group of modules.
+pub mod about;
 pub mod attributes;
+pub mod bake;
 pub mod build;
 pub mod calibrate;
 pub mod compile;

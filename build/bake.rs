@@ -1,0 +1,59 @@
+//! What the build scripts of this package and of its examples do: choose a network and bake it into `OUT_DIR`.
+
+use bakelite_codegen::about::About;
+use bakelite_codegen::bake::{bake, write};
+use bakelite_codegen::compile::{Options, digest};
+use bakelite_codegen::error::{Problems, Reason};
+use bakelite_codegen::graphdef;
+use std::path::{Path, PathBuf};
+
+/// The network of a plain build.
+const DEFAULT: (&str, &str) = ("models/cifar10_int8.pb", "models/cifar10.json");
+
+/// Bakes `BAKELITE_MODEL` (a calibrated int8 GraphDef; `BAKELITE_ABOUT` may name its description), or the default
+/// network in the project's folder.
+pub(crate) fn main(project: &Path) {
+    if let Err(problems) = run(project) {
+        for line in problems.to_string().lines() {
+            println!("cargo::error={}", line.strip_prefix("error: ").unwrap_or(line));
+        }
+    }
+}
+
+/// A file that a variable names.
+fn variable(name: &str) -> Option<PathBuf> {
+    println!("cargo::rerun-if-env-changed={name}");
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn run(project: &Path) -> Result<(), Problems> {
+    let (model, about) = match variable("BAKELITE_MODEL") {
+        Some(model) => (model, variable("BAKELITE_ABOUT")),
+        None => (project.join(DEFAULT.0), Some(project.join(DEFAULT.1))),
+    };
+    let about = match about {
+        Some(path) => read_about(&path)?,
+        None => About::default(),
+    };
+    println!("cargo::rerun-if-changed={}", model.display());
+    let bytes = std::fs::read(&model).map_err(|error| {
+        let found = format!("{}: {error}", model.display());
+        Problems::file(Reason::new(found).help("set BAKELITE_MODEL to an int8 GraphDef, or unset it"))
+    })?;
+    let name = about.name.clone().unwrap_or_else(|| stem(&model));
+    let options = Options { name, digest: digest(&bytes), ..Options::default() };
+    let baked = bake(&graphdef::read(&bytes)?, &options, &about)?;
+    let folder = std::env::var_os("OUT_DIR").expect("cargo gives build scripts a folder");
+    write(Path::new(&folder), &baked.files)
+        .map_err(|error| Problems::file(Reason::new(format!("OUT_DIR: {error}"))))
+}
+
+fn read_about(path: &Path) -> Result<About, Problems> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    println!("cargo::rerun-if-changed={}", path.with_file_name("samples").display());
+    About::read(path).map_err(Problems::file)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
