@@ -36,8 +36,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problems> {
 
 /// A GraphDef. Problems of the whole file name it.
 pub(crate) fn read_graph(path: &Path) -> Result<Graph, Problems> {
-    let bytes = read(path)?;
-    graphdef::read(&bytes).map_err(|mut problems| {
+    parse_graph(path, &read(path)?)
+}
+
+/// The GraphDef of a file's bytes.
+pub(crate) fn parse_graph(path: &Path, bytes: &[u8]) -> Result<Graph, Problems> {
+    graphdef::read(bytes).map_err(|mut problems| {
         for problem in problems.0.iter_mut().filter(|p| p.node.is_empty() && p.op.is_empty()) {
             problem.reason.found = format!("{}: {}", path.display(), problem.reason.found);
         }

@@ -4,9 +4,11 @@
 //! (`.npy` and tensors) and `progress`. Everything that can go wrong with a file is a `Problem`: printed as
 //! `error: ...` with a `help: ...` line, and the exit code is 1.
 mod arrays;
+mod compile;
 mod files;
 mod inspect;
 mod names;
+mod package;
 mod progress;
 mod run;
 mod shapes;
@@ -38,12 +40,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Inspect(inspect::Args),
+    Compile(compile::Args),
     Run(run::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Inspect(args) => inspect::main(&args),
+        Command::Compile(args) => compile::main(&args),
         Command::Run(args) => run::main(&args),
     };
     match done {

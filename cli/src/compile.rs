@@ -1,0 +1,95 @@
+//! `bakelite compile`: a calibrated int8 graph becomes a cargo package, and with `--build` an executable.
+use crate::names::{self, Role};
+use crate::shapes::{self, Named};
+use crate::{Outcome, files, package, progress};
+use bakelite::preprocess::Preprocess;
+use bakelite_codegen::about::About;
+use bakelite_codegen::bake::{Baked, bake};
+use bakelite_codegen::compile::{Options, digest};
+use bakelite_codegen::error::{Problems, Reason};
+use clap::builder::NonEmptyStringValueParser;
+use std::path::PathBuf;
+
+/// Bake an int8 GraphDef into a Rust package, or one static executable
+///
+/// The package holds everything it needs: straight-line Rust for the network, its packed weights, the runtime, the
+/// kernels, and third-party crates. It builds offline with a Rust toolchain alone. `--build` does that at once and
+/// leaves the executable, static also in libc, as FOLDER/NAME; it classifies pictures, runs .npy tensors and measures
+/// itself (FOLDER/NAME --help).
+///
+/// The same graph gives the same bytes. A folder that this command did not write is left alone.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+The description (--about) is JSON; every entry may be missing:
+  { \"name\": \"cifar10\", \"preprocess\": \"x/127.5-1\", \"classes\": [\"airplane\", ...], \"samples\": [\"cat.png\", ...] }
+
+Examples:
+  bakelite compile net8.pb -o net8
+  bakelite compile net8.pb -o net8 --about net.json --build && net8/net8 picture.jpg")]
+pub(crate) struct Args {
+    /// The calibrated int8 GraphDef, binary
+    #[arg(value_name = "INT8.pb")]
+    graph: PathBuf,
+    /// Where the package goes; absent, empty, or a package of before
+    #[arg(short = 'o', long = "out", value_name = "FOLDER")]
+    folder: PathBuf,
+    /// The package's and the executable's name [default: the description's, or the graph file's]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Build the executable too
+    #[arg(long)]
+    build: bool,
+    /// Names of classes, arithmetic on pixels, sample pictures
+    #[arg(long, value_name = "FILE.json")]
+    about: Option<PathBuf>,
+    /// Arithmetic on pixel bytes, in place of the description's [default: x]
+    #[arg(long, value_name = "EXPR")]
+    preprocess: Option<String>,
+    /// Compile what these outputs need [default: what no node reads]
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = NonEmptyStringValueParser::new())]
+    output: Vec<String>,
+    /// The shape of an input that the graph leaves open
+    #[arg(long, value_name = "NAME=1,224,224,3", value_parser = shapes::parse)]
+    shape: Vec<Named>,
+}
+
+/// Runs the subcommand.
+pub(crate) fn main(args: &Args) -> Outcome {
+    let about = about(args)?;
+    let name =
+        args.name.clone().or_else(|| about.name.clone()).unwrap_or_else(|| package::name_of(&args.graph));
+    let name = package::checked_name(&name)?;
+    let bytes = files::read(&args.graph)?;
+    let mut graph = files::parse_graph(&args.graph, &bytes)?;
+    let shapes = shapes::of(&graph, &args.shape)?;
+    graph.outputs = match &args.output[..] {
+        [] => names::outputs(&graph),
+        list => names::edges(&graph, list, Role::Output)?,
+    };
+    let options = Options { name: name.to_owned(), digest: digest(&bytes), shapes };
+    let Baked { files, info } = bake(&graph, &options, &about)?;
+    package::write(&args.folder, name, &files)?;
+    let (macs, arena, weights) = (info.macs, info.arena_bytes, info.weight_bytes);
+    let mut text = format!("{}\n", args.folder.display());
+    if args.build {
+        let spinner = progress::spinner("building");
+        let built = package::build(&args.folder, name);
+        spinner.finish_and_clear();
+        text = format!("{}\n", built?.display());
+    }
+    text += &format!("  {macs} multiply-accumulates, {arena} arena bytes, {weights} weight bytes\n");
+    Ok(text)
+}
+
+/// The description, with what the command line says better.
+fn about(args: &Args) -> Result<About, Problems> {
+    let mut about = match &args.about {
+        Some(path) => About::read(path).map_err(Problems::file)?,
+        None => About::default(),
+    };
+    if let Some(preprocess) = &args.preprocess {
+        about.preprocess.clone_from(preprocess);
+    }
+    about.preprocess.parse::<Preprocess>().map_err(|error| Problems::file(Reason::new(error.to_string())))?;
+    Ok(about)
+}
