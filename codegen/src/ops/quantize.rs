@@ -156,7 +156,7 @@ impl QuantizeV2 {
 
     /// One coding, or one for each index of the axis.
     fn codings(&self, k: &Known<'_>, constant: bool) -> Result<Vec<(Rule, [f32; 2])>, Reason> {
-        let channels = self.range_shape(k.shape(0)?)?.iter().product();
+        let channels: usize = self.range_shape(k.shape(0)?)?.iter().product();
         let [min, max] = [k.vector(1, "min_range")?, k.vector(2, "max_range")?];
         if [min.len(), max.len()] != [channels; 2] {
             let found = format!("{} minima and {} maxima", min.len(), max.len());
