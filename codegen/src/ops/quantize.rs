@@ -12,6 +12,7 @@ use crate::ops::quantized_window::type_of;
 use crate::ops::scales::{Stepwise, amax, is_signed, limits, zero_point};
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{DataType, Tensor};
+use bakelite_kernels::Place;
 use bakelite_kernels::quantize::{Params, Rule};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -172,6 +173,32 @@ impl QuantizeV2 {
     }
 }
 
+impl QuantizeV2 {
+    /// One call for each index of the axis: the tensor is seen as `[outer, axis, inner]`.
+    fn lower_slices(&self, site: &mut Site<'_, '_>, codings: &[(Rule, [f32; 2])]) -> Result<(), Reason> {
+        if codings.len() > MAX_SLICES {
+            let found = format!("an axis of {} ranges", codings.len());
+            let help = "quantize weights where the graph is frozen";
+            return Err(Reason::new(found).supported(format!("at most {MAX_SLICES} in compiled code")).help(help));
+        }
+        let shape = site.x.first().map(|x| x.shape.clone()).unwrap_or_default();
+        let axis = self.axis.unwrap_or_default();
+        let outer = shape.iter().take(axis).product();
+        let inner: usize = shape.iter().skip(axis + 1).product();
+        let (x, y) = (site.x_dense(0)?, site.y_dense(0)?);
+        for (i, &(rule, _)) in codings.iter().enumerate() {
+            let whole = Place::dense([1, 1, outer, codings.len() * inner]);
+            let slice = Place { channels: inner, first: i * inner, ..whole };
+            let params = Params { x: slice, y: slice, rule };
+            site.call(Call::new("quantize::Quantize", &params).read("x", x).write("y", y));
+        }
+        Ok(())
+    }
+}
+
+/// The most indices of an axis that compiled code takes: each is a call of its own.
+const MAX_SLICES: usize = 256;
+
 /// Refuses a range so small that its steps have no number.
 fn finite(scale: f32, range: [f32; 2]) -> Result<f32, Reason> {
     if scale.is_finite() {
@@ -252,10 +279,7 @@ impl Operation for QuantizeV2 {
     fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
         let facts = site.x.clone();
         let codings = self.codings(&Known::from(&facts[..]), false)?;
-        let [(rule, _)] = codings[..] else {
-            let help = "quantize weights where the graph is frozen";
-            return Err(Reason::new("a range for each index of an axis").supported("one range").help(help));
-        };
+        let [(rule, _)] = codings[..] else { return self.lower_slices(site, &codings) };
         let (x, y) = (site.x(0)?, site.y(0)?);
         let params = Params { x: x.place, y: y.place, rule };
         site.call(Call::new("quantize::Quantize", &params).read("x", x).write("y", y));

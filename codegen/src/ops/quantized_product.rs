@@ -219,3 +219,81 @@ pub fn restored(bytes: Vec<u8>, dtype: DataType) -> Data {
     }
     Data::I8(bytes.into_iter().map(|v| (v ^ 128) as i8).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lower::Stages;
+    use bakelite_kernels::{Window, conv, dwconv};
+
+    /// Numbers without a pattern, the same on every run.
+    fn random(count: usize, seed: u64) -> Vec<u8> {
+        let mut state = seed;
+        let next = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        (0..count).map(next).collect()
+    }
+
+    const WINDOW: Window = Window { kernel: [3, 2], stride: [2, 1], dilation: [1, 2], pad: [1, 1] };
+    const X: [usize; 4] = [2, 6, 7, 5];
+    const Y: [usize; 4] = [2, 3, 7, 5];
+
+    fn product(weights: &[i8], depthwise: bool) -> Product<'_> {
+        let output = bytes(DataType::DtQuint8, 3.0);
+        let stages = Stages { sum: Sum::None, activation: Activation::Relu, output };
+        let scale = vec![1e-3, 2e-3, 5e-4, 1e-4, 3e-3];
+        Product { x: 0, window: WINDOW, weights, depthwise, scale, bias: vec![0.5; 5], stages }
+    }
+
+    /// The sums here are written for speed; the kernels' reference is written to be read.
+    #[test]
+    fn sums_are_those_of_the_kernels_reference() {
+        let bytes = random(X.iter().product(), 1);
+        let epilogue = Finish {
+            sum: epilogue::NoSum,
+            activation: epilogue::Relu,
+            output: epilogue::Requantize { inverse: 3.0, low: 0, high: 255, zero_point: 0 },
+        };
+        for signed in [false, true] {
+            let (zero_point, data) = if signed {
+                (128, Data::I8(bytes.iter().map(|&v| (v ^ 128) as i8).collect()))
+            } else {
+                (0, Data::U8(bytes.clone()))
+            };
+            let dtype = if signed { DataType::DtQint8 } else { DataType::DtQuint8 };
+            let x = Tensor::new(dtype, X.to_vec(), data).unwrap();
+            for depthwise in [false, true] {
+                let inputs = if depthwise { 1 } else { X[3] };
+                let weights: Vec<i8> = random(6 * inputs * 5, 2).iter().map(|&w| w as i8).collect();
+                let product = product(&weights, depthwise);
+                let (x_place, y_place) = (Place::dense(X), Place::dense(Y));
+                let mut want = vec![0; Y.iter().product()];
+                let per_channel = [&product.scale[..], &product.bias[..]];
+                if depthwise {
+                    let params =
+                        dwconv::Params { x: x_place, y: y_place, window: WINDOW, zero_point, epilogue };
+                    dwconv::reference(&params, &bytes, &weights, per_channel, &[], &mut want);
+                } else {
+                    let params =
+                        conv::Params { x: x_place, y: y_place, window: WINDOW, zero_point, epilogue };
+                    conv::reference(&params, &bytes, &weights, per_channel, &[], &mut want);
+                }
+                assert_eq!(eval(&product, &x, X, Y, None), Ok(Data::U8(want)), "{signed} {depthwise}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_overflow_is_refused() {
+        let x = Tensor::new(DataType::DtQuint8, vec![1, 70_000], Data::U8(vec![255; 70_000])).unwrap();
+        let weights = vec![-128; 70_000];
+        let stages = Stages { sum: Sum::None, activation: Activation::Linear, output: Output::F32 };
+        let (scale, bias) = (vec![1.0], vec![0.0]);
+        let product =
+            Product { x: 0, window: Window::POINT, weights: &weights, depthwise: false, scale, bias, stages };
+        let error = eval(&product, &x, [1, 1, 1, 70_000], [1, 1, 1, 1], None).unwrap_err();
+        assert_eq!(error.found, "the accumulator of output channel 0 may reach 2284800000");
+    }
+}
