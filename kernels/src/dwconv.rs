@@ -8,6 +8,7 @@
 //! A dot product wants four bytes of one output together, and NHWC keeps a channel's taps apart. Four taps of a row,
 //! 64 channels each, are interleaved byte by byte; the unpacks leave channels in the very order that the epilogue
 //! undoes for free. Weights are packed as `[group 64][ky][kx / 4][panel 4][lane 16][4]`, absent taps being zero.
+//! Two neighbours share one interleaving where the stride is one tap and a row has at most three.
 //! Cost: pixels * c * kernel_h * kernel_w MACs; bound by the unpacks, 8 for 4 taps of 64 channels.
 
 use crate::epilogue::Epilogue;
@@ -178,6 +179,13 @@ impl Sums for Taps<'_> {
         at: [usize; MR],
     ) -> [[I::I32; NV]; MR] {
         let [kernel_h, kernel_w] = self.kernel;
+        if MR == 4
+            && kernel_w < 4
+            && at[1].wrapping_sub(at[0]) == self.pitch[1]
+            && at[3].wrapping_sub(at[2]) == self.pitch[1]
+        {
+            return self.sums_of_pairs(isa, acc, part, first, at);
+        }
         let mut panels = self.panels.chunks_exact(4);
         for ky in 0..kernel_h {
             for kx in (0..kernel_w).step_by(4) {
@@ -198,6 +206,38 @@ impl Sums for Taps<'_> {
                     acc[2] = four_taps(isa, acc[2], wv, self.x, at[2] + tap, offsets);
                     acc[3] = four_taps(isa, acc[3], wv, self.x, at[3] + tap, offsets);
                 }
+            }
+        }
+        acc
+    }
+}
+
+impl Taps<'_> {
+    /// Two pixels, one tap apart, share the interleaving: the second meets the weights one place on. For four pixels
+    /// and rows of at most three taps.
+    #[inline(always)]
+    fn sums_of_pairs<I: Isa, const MR: usize, const NV: usize>(
+        &self,
+        isa: I,
+        mut acc: [[I::I32; NV]; MR],
+        part: usize,
+        first: usize,
+        at: [usize; MR],
+    ) -> [[I::I32; NV]; MR] {
+        let [kernel_h, kernel_w] = self.kernel;
+        let offset = |j: usize| if j <= kernel_w { j * self.pitch[1] } else { 0 };
+        let offsets = [0, offset(1), offset(2), offset(3)];
+        for (ky, w) in self.panels.chunks_exact(4).take(kernel_h).enumerate() {
+            let row = ky * self.pitch[0] + first;
+            let x0 = isa.interleave4(isa.load_taps(self.x, at[0] + row, offsets));
+            let x2 = isa.interleave4(isa.load_taps(self.x, at[2] + row, offsets));
+            for s in 0..NV {
+                let w = isa.load_w(&w[s], part);
+                let shifted = isa.shift_w(w);
+                acc[0][s] = isa.dot4(acc[0][s], x0[s], w);
+                acc[1][s] = isa.dot4(acc[1][s], x0[s], shifted);
+                acc[2][s] = isa.dot4(acc[2][s], x2[s], w);
+                acc[3][s] = isa.dot4(acc[3][s], x2[s], shifted);
             }
         }
         acc
