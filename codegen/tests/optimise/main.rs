@@ -1,0 +1,111 @@
+//! The optimiser keeps meaning: the graph before and after it gives the same numbers, and its text is the golden one.
+//! `BLESS=1` writes the golden files anew.
+mod network;
+use bakelite_codegen::graph::Graph;
+use bakelite_codegen::ops::Products;
+use bakelite_codegen::tensor::Tensor;
+use bakelite_codegen::{graphdef, interpret, optimise};
+use network::{Network, random};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+fn run(graph: &Graph, x: &Tensor, output: &str) -> Vec<f32> {
+    let feeds = HashMap::from([(graph.edge("x").or(graph.edge("input")).unwrap(), Arc::new(x.clone()))]);
+    let y = interpret::run(graph, &feeds, &[graph.edge(output).unwrap()], Products::Contract).unwrap();
+    y[0].as_f32().unwrap().to_vec()
+}
+
+/// Optimises, and requires outputs within 1e-5 of their greatest magnitude.
+fn same(name: &str, graph: &Graph, x: &Tensor, output: &str) -> Graph {
+    let input = if graph.edge("x").is_some() { "x" } else { "input" };
+    let after = optimise(graph.clone(), &[input.into()], &[output.into()]).unwrap();
+    let (a, b) = (run(graph, x, output), run(&after, x, output));
+    let magnitude = a.iter().fold(0f32, |m, v| m.max(v.abs()));
+    let worst = a.iter().zip(&b).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+    assert!(magnitude > 0.0 && worst <= 1e-5 * magnitude, "{name}: {worst} of {magnitude}");
+    after
+}
+
+fn golden(name: &str, graph: &Graph) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/optimise/{name}.graph"));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, graph.to_string()).unwrap();
+    }
+    assert_eq!(
+        graph.to_string(),
+        std::fs::read_to_string(&path).unwrap_or_default(),
+        "{name}; BLESS=1 rewrites"
+    );
+}
+
+fn ops(graph: &Graph) -> Vec<&str> {
+    graph.nodes.iter().map(|n| n.op.name()).filter(|&n| n != "Const" && n != "Placeholder").collect()
+}
+
+#[test]
+fn every_form_of_batch_norm_folds() {
+    for (name, build) in network::BATCH_NORMS {
+        let mut n = Network::new(&[-1, 6, 6, 4]);
+        let y = build(&mut n);
+        let after = same(name, &n.finish(y), &random(&[2, 6, 6, 4], 9), "y");
+        golden(name, &after);
+        assert!(
+            !ops(&after).iter().any(|o| matches!(*o, "Mul" | "Add" | "Sub" | "Rsqrt" | "FusedBatchNormV3"))
+        );
+    }
+}
+
+#[test]
+fn a_value_that_others_read_is_not_folded_away() {
+    let mut n = Network::new(&[-1, 6, 6, 4]);
+    let y = network::shared(&mut n);
+    let after = same("shared", &n.finish(y), &random(&[2, 6, 6, 4], 3), "y");
+    assert!(ops(&after).contains(&"Mul"), "{after}");
+}
+
+#[test]
+fn pads_squeezes_and_identities() {
+    let mut n = Network::new(&[-1, 6, 6, 4]);
+    let y = network::pad_and_squeeze(&mut n);
+    let after = same("pad_and_squeeze", &n.finish(y), &random(&[2, 6, 6, 4], 5), "y");
+    golden("pad_and_squeeze", &after);
+}
+
+#[test]
+fn dropout_that_keeps_everything_goes() {
+    let mut n = Network::new(&[-1, 6, 6, 4]);
+    let y = network::dropout(&mut n);
+    let after = optimise(n.finish(y), &["x".into()], &["y".into()]).unwrap();
+    golden("dropout", &after);
+}
+
+#[test]
+fn an_output_or_input_that_is_not_there_is_named() {
+    let mut n = Network::new(&[-1, 6, 6, 4]);
+    let y = network::shared(&mut n);
+    let graph = n.finish(y);
+    let text = |inputs: &[String], outputs: &[String]| {
+        optimise(graph.clone(), inputs, outputs).unwrap_err().to_string()
+    };
+    assert_eq!(text(&[], &["z".into()]), "error: `z`: the graph has no output of this name; supported: y");
+    assert_eq!(text(&["z".into()], &[]), "error: `z`: the graph has no input of this name; supported: x");
+}
+
+#[test]
+fn real_networks() {
+    let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/models");
+    if !models.is_dir() {
+        println!("skipped: there is no ../shared/models");
+        return;
+    }
+    for (file, shape, output) in [
+        ("mlperf_tiny_resnet8_cifar10.pb", vec![1, 32, 32, 3], "Identity"),
+        ("mlperf_tiny_mobilenetv1_025_vww96.pb", vec![1, 96, 96, 3], "Identity"),
+        ("mlperf_tiny_dscnn_kws.pb", vec![1, 49, 10, 1], "Identity"),
+        ("mobilenet_v1_1.0_224_frozen.pb", vec![1, 224, 224, 3], "MobilenetV1/Logits/SpatialSqueeze"),
+    ] {
+        let graph = graphdef::read(&std::fs::read(models.join(file)).unwrap()).unwrap();
+        same(file, &graph, &random(&shape, 1), output);
+    }
+}

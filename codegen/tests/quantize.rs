@@ -1,0 +1,150 @@
+//! A network goes through the quantizer: what becomes int8, over which ranges, as close to fp32 as eight bits can be.
+#[path = "optimise/network.rs"]
+#[allow(dead_code, reason = "its networks are the optimiser's; only its builder is used here")]
+mod network;
+use bakelite_codegen::build::constant;
+use bakelite_codegen::calibrate::Sample;
+use bakelite_codegen::error::Problems;
+use bakelite_codegen::graph::{Edge, Graph};
+use bakelite_codegen::ops::Products;
+use bakelite_codegen::quantize::{OpSet, Options, Report};
+use bakelite_codegen::tensor::Tensor;
+use bakelite_codegen::{graphdef, interpret};
+use network::{Network, random};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Signed input; conv + relu; a residual sum into a conv; a linear sum; a depthwise conv without relu; a product.
+fn residual(n: &mut Network) -> Edge {
+    let layer = |n: &mut Network, name: &str, x: Edge, shape: &[usize]| {
+        let y = n.conv(name, x, shape, "SAME");
+        let bias = n.weights(&shape[3..]);
+        if name == "Conv2D" { n.op("BiasAdd", &[y, bias]) } else { y }
+    };
+    let y = layer(n, "Conv2D", n.x, &[3, 3, 4, 8]);
+    let a = n.op("Relu", &[y]);
+    let y = layer(n, "Conv2D", a, &[3, 3, 8, 8]);
+    let y = n.op("AddV2", &[a, y]);
+    let b = n.op("Relu6", &[y]);
+    let y = layer(n, "DepthwiseConv2dNative", b, &[3, 3, 8, 1]);
+    let c = layer(n, "Conv2D", y, &[1, 1, 8, 8]);
+    let y = n.op("AddV2", &[c, b]);
+    let shape = n.constant(Tensor::ints(&[-1, 288]));
+    let y = n.with("Reshape", &[y, shape], |_| {});
+    let (w, bias) = (n.weights(&[288, 5]), n.weights(&[5]));
+    let y = n.op("MatMul", &[y, w]);
+    n.op("BiasAdd", &[y, bias])
+}
+
+fn network() -> Graph {
+    let mut n = Network::new(&[-1, 6, 6, 4]);
+    let y = residual(&mut n);
+    n.finish(y)
+}
+
+fn quantize(graph: &Graph, op_set: OpSet) -> Result<(Graph, Report), Problems> {
+    let options =
+        Options { inputs: vec!["x".into()], outputs: vec!["y".into()], op_set, ..Options::default() };
+    let mut samples = (0..16).map(|seed| Ok(vec![Arc::new(random(&[1, 6, 6, 4], 100 + seed))] as Sample));
+    bakelite_codegen::quantize(graph.clone(), &options, &mut samples, &mut |_, _| {})
+}
+
+fn run(graph: &Graph, x: Tensor) -> Vec<f32> {
+    let feeds = HashMap::from([(graph.edge("x").unwrap(), Arc::new(x))]);
+    let y = interpret::run(graph, &feeds, &[graph.edge("y").unwrap()], Products::Contract).unwrap();
+    y[0].as_f32().unwrap().to_vec()
+}
+
+fn count(graph: &Graph, op: &str) -> usize {
+    graph.nodes.iter().filter(|n| n.op.name() == op).count()
+}
+
+/// Signal over noise in decibels, over all samples.
+fn sqnr(a: &Graph, b: &Graph) -> f64 {
+    let (mut signal, mut noise) = (0.0, 0.0);
+    for seed in 100..132 {
+        let x = random(&[1, 6, 6, 4], seed);
+        for (a, b) in run(a, x.clone()).into_iter().zip(run(b, x)) {
+            signal += f64::from(a).powi(2);
+            noise += f64::from(a - b).powi(2);
+        }
+    }
+    10.0 * (signal / noise).log10()
+}
+
+#[test]
+fn each_layer_takes_the_op_that_says_it() {
+    let (q, report) = quantize(&network(), OpSet::Classic).unwrap();
+    assert_eq!(count(&q, "QuantizedConv2DWithBiasAndReluAndRequantize"), 1, "{q}");
+    assert_eq!(count(&q, "QuantizedConv2DWithBiasSumAndReluAndRequantize"), 1, "{q}");
+    assert_eq!(count(&q, "_FusedQuantizedDepthwiseConv2D"), 1, "the old names have none without Relu: {q}");
+    assert_eq!(count(&q, "QuantizedConv2DWithBiasAndRequantize"), 1, "{q}");
+    assert_eq!(count(&q, "_QuantizedMatMul"), 1, "{q}");
+    assert_eq!((count(&q, "AddV2"), count(&q, "QuantizeV2")), (1, 2), "{q}");
+    let fp32: Vec<_> =
+        report.places.iter().filter(|p| !p.reason.is_empty()).map(|p| p.ops.as_str()).collect();
+    assert_eq!(fp32, ["AddV2", "Reshape"], "{report}");
+}
+
+#[test]
+fn int8_is_close_to_fp32_in_both_op_sets() {
+    let graph = network();
+    let [classic, fused] = [OpSet::Classic, OpSet::Fused].map(|set| quantize(&graph, set).unwrap().0);
+    assert_eq!(count(&fused, "_FusedQuantizedConv2D"), 3, "{fused}");
+    // Eight bits give about 40 dB a tensor; this network rounds eight times.
+    let db = sqnr(&graph, &classic);
+    assert!(db > 30.0, "{db} dB");
+    let x = random(&[1, 6, 6, 4], 7);
+    assert_eq!(run(&classic, x.clone()), run(&fused, x), "the names differ, the arithmetic does not");
+}
+
+#[test]
+fn a_signed_input_is_told_the_range_that_its_readers_divide_by() {
+    let (q, _) = quantize(&network(), OpSet::Classic).unwrap();
+    let node = q.node(q.find("x/quantize").unwrap());
+    let scalar = |e: Edge| constant(&q, e).unwrap().as_f32().unwrap()[0];
+    let told = scalar(node.inputs[2]);
+    let range = scalar(q.edge("x/quantize/max").unwrap());
+    assert_eq!(told, (f64::from(range) * 127.5 / 127.0) as f32);
+    let codes = interpret::run(
+        &q,
+        &HashMap::from([(
+            q.edge("x").unwrap(),
+            Arc::new(Tensor::f32(vec![1, 6, 6, 4], vec![range; 144]).unwrap()),
+        )]),
+        &[q.edge("x/quantize").unwrap()],
+        Products::Contract,
+    );
+    assert_eq!(codes.unwrap()[0].as_i8().unwrap()[0], 127);
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_number_of_threads() {
+    let bytes = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| graphdef::write(&quantize(&network(), OpSet::Classic).unwrap().0).unwrap())
+    };
+    assert_eq!(bytes(1), bytes(3));
+}
+
+#[test]
+fn numbers_that_are_none_name_their_node() {
+    let mut graph = network();
+    let bad = graph.nodes.iter().position(|n| n.name == "w3").unwrap();
+    let mut values = random(&[3, 3, 8, 8], 1);
+    if let bakelite_codegen::tensor::Data::F32(v) = &mut values.data {
+        v[7] = f32::NAN;
+    }
+    graph.nodes[bad].op = bakelite_codegen::ops::constant::Const::from(values).into();
+    let text = quantize(&graph, OpSet::Classic).unwrap_err().to_string();
+    assert!(text.starts_with("error: Const `w3`: 1 of 576 values are NaN or infinite"), "{text}");
+
+    let options = Options { inputs: vec!["x".into()], ..Options::default() };
+    let mut infinite =
+        std::iter::once(Ok(vec![Arc::new(Tensor::f32(vec![1, 6, 6, 4], vec![f32::INFINITY; 144]).unwrap())]));
+    let error = bakelite_codegen::quantize(network(), &options, &mut infinite, &mut |_, _| {});
+    let text = error.unwrap_err().to_string();
+    assert!(text.starts_with("error: Placeholder `x`: 144 values are NaN or infinite"), "{text}");
+    let error = bakelite_codegen::quantize(network(), &options, &mut std::iter::empty(), &mut |_, _| {});
+    assert!(error.unwrap_err().to_string().starts_with("error: there are no calibration samples"));
+}
