@@ -120,6 +120,12 @@ ops! {
     quantized_concat::QuantizedConcat: "QuantizedConcatV2", "QuantizedConcat";
     requantize::Requantize: "Requantize", "RequantizePerChannel";
     requantization_range::RequantizationRange: "RequantizationRange", "RequantizationRangePerChannel";
+    gather::Gather: "GatherV2", "Gather";
+    slice::Slice: "Slice";
+    split::Split: "Split", "Unpack";
+    fill::Fill: "Fill";
+    range::Range: "Range";
+    tile::Tile: "Tile";
 }
 
 impl Op {

@@ -11,11 +11,15 @@
 //! compiles them with the vectors of its instruction set.
 
 pub mod affine;
+pub mod arg_max;
 pub mod binary;
+pub mod cast;
 pub mod conv;
 pub mod copy;
 pub mod dwconv;
+pub mod gather;
 pub mod gemm;
+pub mod integer;
 pub mod math;
 pub mod nest;
 pub mod pool;

@@ -1,9 +1,10 @@
 //! ArgMax: the index of the greatest number along one dimension, the first of equals.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
-use crate::lower::Site;
+use crate::lower::{Call, Site};
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{DataType, Shape, Tensor, elements};
+use bakelite_kernels::float::arg_max;
 use std::ops::RangeInclusive;
 
 /// Where the greatest number is.
@@ -54,17 +55,19 @@ a.dtype("T", DataType::DtFloat); a.dtype("Tidx", self.index); a.dtype("output_ty
     fn eval(&self, x: Inputs<'_>) -> Result<Vec<Tensor>, Reason> {
         let (tensor, numbers) = (x.get(0)?, x.f32(0)?);
         let (axis, shape) = Self::left(&tensor.shape, &x.ints(1)?)?;
-        let (n, inner) = (tensor.shape[axis], elements(&tensor.shape[axis + 1..])?);
-        let greatest = |i: usize| {
-            let first = i / inner * n * inner + i % inner;
-            let at = |k: usize| numbers[first + k * inner];
-            (1..n).fold(0, |best, k| if at(k) > at(best) { k } else { best }) as i64
-        };
-        let y = (0..elements(&shape)?).map(greatest).collect();
+        let (count, inner) = (tensor.shape[axis], elements(&tensor.shape[axis + 1..])?);
+        let mut y = vec![0i64; elements(&shape)?];
+        check::run(arg_max::ArgMax { count, inner, x: numbers, y: &mut y });
         Ok(vec![Tensor::new(self.output, shape, check::integers(self.output, y)?)?])
     }
-    fn lower(&self, _: &mut Site<'_, '_>) -> Result<(), Reason> {
-        Err(Reason::new("ArgMax of what depends on an input of the graph").supported("constants in compiled code"))
+    fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
+        let shape = site.x[0].shape.clone();
+        let (axis, _) = Self::left(&shape, &site.constant(1, "axis")?.to_i64()?)?;
+        let (count, inner) = (shape[axis], elements(&shape[axis + 1..])?);
+        let (x, y) = (site.x_dense(0)?, site.y_dense(0)?);
+        let call = Call::bare("float::arg_max::ArgMax").value("count", &count).value("inner", &inner);
+        site.call(call.read("x", x).write("y", y));
+        Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

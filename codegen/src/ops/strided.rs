@@ -78,15 +78,16 @@ pub(super) fn gathered(x: &Tensor, shape: Shape, stride: &[isize], first: usize)
     Tensor::new(x.dtype, shape, data)
 }
 
-/// The kernel call of [`gathered`]: output 0 from input 0.
+/// The kernel call of [`gathered`]: output 0 from an input.
 pub(super) fn lower(
     site: &mut Site<'_, '_>,
+    input: usize,
     shape: &[usize],
     stride: &[isize],
     first: usize,
 ) -> Result<(), Reason> {
     let nest = nest(shape, [stride, &dense(shape)], [first, 0])?;
-    let (x, y) = (site.x_dense(0)?, site.y_dense(0)?);
+    let (x, y) = (site.x_dense(input)?, site.y_dense(0)?);
     copy(site, x, y, &nest);
     Ok(())
 }

@@ -155,7 +155,7 @@ a.dtype("T", self.dtype);
         let known = |i, what| site.constant(i, what)?.to_i64();
         let (begin, end, stride) = (known(1, "begin")?, known(2, "end")?, known(3, "stride")?);
         let slice = self.slice(&site.x[0].shape, &begin, &end, &stride)?;
-        strided::lower(site, &slice.shape, &slice.stride, slice.first)
+        strided::lower(site, 0, &slice.shape, &slice.stride, slice.first)
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0

@@ -55,7 +55,7 @@ a.dtype("T", self.dtype);
     }
     fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
         let (shape, strides) = permuted(&site.x[0].shape, &site.constant(1, "permutation")?.to_i64()?)?;
-        strided::lower(site, &shape, &strides, 0)
+        strided::lower(site, 0, &shape, &strides, 0)
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {
         0
