@@ -101,7 +101,8 @@ impl Conv<'_> {
                             let Some(ix) = window.input(1, ox, kx, at_x.width) else { continue };
                             let tap = (ky * window.kernel[1] + kx) * at_x.channels;
                             let x = &self.x[at_x.at(n, iy, ix)..][..at_x.channels];
-                            acc = sum(acc, x, &self.w[tap * at.channels + oc..], at.channels);
+                            let w = self.w.get(tap * at.channels + oc..).unwrap_or_default();
+                            acc = sum(acc, x, w, at.channels);
                         }
                     }
                     self.y[at.at(n, oy, ox) + oc..][..N].copy_from_slice(&acc);
@@ -112,7 +113,7 @@ impl Conv<'_> {
     }
 }
 
-/// `acc[l] + Σ_k x[k] * w[k * pitch + l]`.
+/// `acc[l] + Σ_k x[k] * w[k * pitch + l]`; of no k, `w` may be empty.
 #[inline(always)]
 fn sum<const N: usize>(mut acc: [f32; N], x: &[f32], w: &[f32], pitch: usize) -> [f32; N] {
     for (k, &x) in x.iter().enumerate() {
