@@ -143,9 +143,7 @@ fn nothing_panics() {
     let known = ["Placeholder", "Const", "HostConst"];
     let mut random = Random(7);
     let (mut ran, mut never) = (0, vec![]);
-    for op in
-        Op::NAMES.iter().filter(|op| !known.contains(op) && !op.contains("Quant") && !op.starts_with('_'))
-    {
+    for op in Op::NAMES.iter().filter(|op| !known.contains(op) && !op.contains("uanti")) {
         let times = (0..4000).filter(|_| one(op, &mut random)).count();
         ran += times;
         if times == 0 {
