@@ -74,7 +74,7 @@ impl Picture {
     }
 
     /// The same picture in 1 or 3 channels.
-    fn into_channels(self, channels: usize) -> Self {
+    pub fn into_channels(self, channels: usize) -> Self {
         let bytes = match (self.channels, channels) {
             (1, 3) => self.bytes.iter().flat_map(|x| [*x; 3]).collect(),
             (3, 1) => self.bytes.as_chunks().0.iter().map(luma).collect(),

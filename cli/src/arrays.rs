@@ -17,7 +17,7 @@ pub(crate) fn read(path: &Path, dtype: DataType) -> Result<Tensor, Problems> {
 }
 
 /// The tensor of an array, if its elements are those of the type.
-fn tensor(array: Array, dtype: DataType) -> Result<Tensor, Reason> {
+pub(crate) fn tensor(array: Array, dtype: DataType) -> Result<Tensor, Reason> {
     use DataType::*;
     let data = match (array.elements, dtype) {
         (Elements::F32(v), DtFloat) => Data::F32(v),

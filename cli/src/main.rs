@@ -8,9 +8,12 @@ mod compile;
 mod files;
 mod inspect;
 mod names;
+mod optimize;
 mod package;
 mod progress;
+mod quantize;
 mod run;
+mod samples;
 mod shapes;
 
 use bakelite_codegen::error::Problems;
@@ -40,6 +43,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Inspect(inspect::Args),
+    Optimize(optimize::Args),
+    Quantize(quantize::Args),
     Compile(compile::Args),
     Run(run::Args),
 }
@@ -47,6 +52,8 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Inspect(args) => inspect::main(&args),
+        Command::Optimize(args) => optimize::main(&args),
+        Command::Quantize(args) => quantize::main(&args),
         Command::Compile(args) => compile::main(&args),
         Command::Run(args) => run::main(&args),
     };

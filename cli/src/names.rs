@@ -85,3 +85,24 @@ fn alike(graph: &Graph, wanted: &str) -> Vec<String> {
     };
     graph.nodes.iter().map(|n| &n.name).filter(|n| like(n)).take(3).cloned().collect()
 }
+
+/// The names given, all of which the graph has; without any, what is clear by itself: all placeholders, the one output.
+pub(crate) fn chosen(graph: &Graph, given: &[String], role: Role) -> Result<Vec<String>, Problems> {
+    if !given.is_empty() {
+        return edges(graph, given, role).map(|_| given.to_vec());
+    }
+    let found: Vec<Edge> = match role {
+        Role::Input => inputs(graph).collect(),
+        Role::Output => outputs(graph),
+    };
+    let wanted = if role == Role::Input { "--input" } else { "--output" };
+    let problem = |found: String| Problems::file(Reason::new(found).help(candidates(graph, "", role)));
+    match (role, &found[..]) {
+        (_, []) => Err(problem(format!("nothing in the graph is clearly meant: {wanted} NAME is needed"))),
+        (Role::Output, [_, _, ..]) => Err(problem(format!(
+            "the graph has {} nodes that nobody reads: name yours with {wanted}",
+            found.len()
+        ))),
+        _ => Ok(found.iter().map(|&e| graph.name(e)).collect()),
+    }
+}

@@ -34,3 +34,17 @@ pub(crate) fn of(graph: &Graph, named: &[Named]) -> Result<HashMap<String, Shape
     }
     problems.into_result(named.iter().map(|n| (n.name.clone(), n.shape.clone())).collect())
 }
+
+/// Writes the shapes into the graph's placeholders. A batch that was open and is 1 here stays open.
+pub(crate) fn declare(graph: &mut Graph, named: &[Named]) -> Result<(), Problems> {
+    of(graph, named)?;
+    for Named { name, shape } in named {
+        let Some(id) = graph.find(name) else { continue };
+        let Op::Placeholder(op) = &mut graph.node_mut(id).op else { continue };
+        let open = |s: &Vec<i64>| s.first().is_none_or(|&d| d == -1);
+        let open = op.shape.as_ref().is_none_or(open);
+        let sizes = shape.iter().enumerate();
+        op.shape = Some(sizes.map(|(i, &d)| if i == 0 && open && d == 1 { -1 } else { d as i64 }).collect());
+    }
+    Ok(())
+}

@@ -29,7 +29,13 @@ pub fn verify(graph: &Graph) -> Result<(), Problems> {
             let found = format!("{} inputs", node.inputs.len());
             let takes =
                 if arity.start() == arity.end() { arity.start().to_string() } else { format!("{arity:?}") };
-            problems.add(&node.name, node.op.name(), Reason::new(found).supported(takes));
+            let help = match node.op.name() {
+                op if op.contains("Quantize") && node.inputs.len() < *arity.start() => {
+                    "every 8-bit tensor comes with its min and max: calibrate the fp32 graph with `bakelite quantize`"
+                }
+                _ => "the graph was cut or damaged: export it again",
+            };
+            problems.add(&node.name, node.op.name(), Reason::new(found).supported(takes).help(help));
         }
     }
     for edge in &graph.outputs {

@@ -51,8 +51,18 @@ pub(super) fn jpeg(bytes: &[u8]) -> Result<Picture, Error> {
     decoder.decode_headers().map_err(|error| broken(error.to_string()))?;
     let (width, height) = decoder.dimensions().ok_or_else(|| broken("it has no frame".to_owned()))?;
     bounded(width, height)?;
+    if !ends(bytes) {
+        return Err(broken("it ends too early".to_owned()));
+    }
     let bytes = decoder.decode().map_err(|error| broken(error.to_string()))?;
     whole(Picture { width, height, channels: 3, bytes }, "JPEG")
+}
+
+/// Whether an end of image follows the last start of scan; the decoder itself fills what a cut file lacks with grey.
+/// Neither marker can stand inside coded data, where a zero follows every 0xff.
+fn ends(bytes: &[u8]) -> bool {
+    let last = |marker| bytes.windows(2).rposition(|pair| pair == [0xff, marker]);
+    last(0xd9) > last(0xda)
 }
 
 /// Binary PPM and PGM with 8 bits a sample.

@@ -6,7 +6,7 @@ use bakelite_codegen::wire::NodeDef;
 
 /// All cases, by class.
 pub(crate) fn all() -> Vec<Case> {
-    [files(), graphs(), tensors(), shapes(), names()].into_iter().flatten().collect()
+    [files(), graphs(), tensors(), shapes(), ranges(), names(), samples()].into_iter().flatten().collect()
 }
 
 fn inspect(name: &'static str, bytes: Vec<u8>) -> Case {
@@ -120,5 +120,74 @@ fn names() -> Vec<Case> {
         with("not_npy", b"hello".to_vec(), "run g.pb --feed x=x.npy --fetch y=y.npy"),
         with("no_output_folder", row(), "run g.pb --feed x=x.npy --fetch y=absent/y.npy"),
         with("two_to_one_file", row(), "run g.pb --feed x=x.npy --fetch x=y.npy y=y.npy"),
+    ]
+}
+
+/// Int8 ops whose ranges are missing or mean nothing.
+fn ranges() -> Vec<Case> {
+    let int8 = |name, nodes: Vec<NodeDef>| Case {
+        name,
+        files: vec![("g.pb", graph(nodes)), ("x.npy", npy("|u1", "(1, 4, 4, 3)", &[7; 48]))],
+        args: "run g.pb --feed x=x.npy --fetch y=y.npy",
+    };
+    let range = |name: &str, value| splat(name, DtFloat, &[], value);
+    let nodes = |top: NodeDef, y: NodeDef| {
+        let (x, w) = (placeholder("x", DtQuint8, &[1, 4, 4, 3]), splat("w", DtQint8, &[3, 3, 3, 8], 1.0));
+        vec![x, w, splat("b", DtFloat, &[8], 0.0), range("lo", -1.0), range("hi", 1.0), top, y]
+    };
+    let whole = ["x", "w", "b", "lo", "hi", "lo", "hi", "lo", "top"];
+    vec![
+        int8("ranges_missing", nodes(range("top", 6.0), int8_conv("y", &whole[..7]))),
+        int8("range_nan", nodes(range("top", f32::NAN), int8_conv("y", &whole))),
+        int8("range_infinite", nodes(range("top", f32::INFINITY), int8_conv("y", &whole))),
+        int8("range_of_two", nodes(splat("top", DtFloat, &[2], 6.0), int8_conv("y", &whole))),
+        int8("range_not_float", nodes(splat("top", DtInt32, &[], 6.0), int8_conv("y", &whole))),
+    ]
+}
+
+/// Calibration samples and what is said about them.
+fn samples() -> Vec<Case> {
+    let net = || {
+        graph(vec![
+            placeholder("x", DtFloat, &[-1, 4, 4, 3]),
+            splat("w", DtFloat, &[3, 3, 3, 8], 0.5),
+            conv("y"),
+        ])
+    };
+    let with = |name, file: &'static str, bytes: Vec<u8>, args| Case {
+        name,
+        files: vec![("g.pb", net()), (file, bytes)],
+        args,
+    };
+    let pixels = |n: usize| npy("|u1", &format!("({n}, 4, 4, 3)"), &vec![9; 48 * n]);
+    let from_file = "quantize g.pb --calibration c.npy --preprocess x/255 -o q.pb";
+    let from_folder = "quantize g.pb --calibration c --preprocess x/255 -o q.pb";
+    let floats = |value: f32| npy("<f4", "(1, 4, 4, 3)", &value.to_le_bytes().repeat(48));
+    vec![
+        with("sample_shape", "c.npy", npy("<f4", "(2, 5)", &[0; 40]), from_file),
+        with("sample_none", "c.npy", pixels(0), from_file),
+        with("sample_nan", "c.npy", floats(f32::NAN), from_file),
+        with("sample_type", "c.npy", npy("<i8", "(1, 4, 4, 3)", &[0; 384]), from_file),
+        with("sample_no_pictures", "c/notes.txt", b"nothing here".to_vec(), from_folder),
+        Case {
+            name: "sample_broken_pictures",
+            files: vec![
+                ("g.pb", net()),
+                ("c/cut.png", b"\x89PNG\r\n\x1a\n\0\0".to_vec()),
+                ("c/good.ppm", b"P6 1 1 255\nabc".to_vec()),
+                ("c/wrong.jpg", b"<html>not found</html>".to_vec()),
+            ],
+            args: from_folder,
+        },
+        with(
+            "preprocess",
+            "c.npy",
+            pixels(1),
+            "quantize g.pb --calibration c.npy --preprocess x/127.5- -o q.pb",
+        ),
+        with("wrong_input", "c.npy", pixels(1), "quantize g.pb --input image --calibration c.npy -o q.pb"),
+        with("wrong_output", "c.npy", pixels(1), "quantize g.pb --output Y --calibration c.npy -o q.pb"),
+        with("optimize_output", "c.npy", vec![], "optimize g.pb --output nothing -o o.pb"),
+        with("two_inputs", "c.npy", pixels(1), "quantize g.pb --input x w --calibration c.npy -o q.pb"),
     ]
 }

@@ -76,6 +76,14 @@ pub(crate) fn conv(name: &str) -> NodeDef {
     conv.ints("strides", &[1, 1, 1, 1]).text("padding", "VALID")
 }
 
+/// A calibrated int8 convolution with the given inputs.
+pub(crate) fn int8_conv(name: &str, inputs: &[&str]) -> NodeDef {
+    let conv = node(name, "QuantizedConv2DWithBiasAndReluAndRequantize", inputs);
+    let conv = conv.dtype("Tinput", DataType::DtQuint8).dtype("Tfilter", DataType::DtQint8);
+    let conv = conv.dtype("Tbias", DataType::DtFloat).dtype("out_type", DataType::DtQuint8);
+    conv.ints("strides", &[1, 1, 1, 1]).text("padding", "VALID")
+}
+
 /// A NumPy file, version 1.
 pub(crate) fn npy(descr: &str, sizes: &str, data: &[u8]) -> Vec<u8> {
     let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {sizes}, }}");

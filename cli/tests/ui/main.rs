@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 /// One broken input.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    /// Names and contents.
+    /// Names, perhaps in a folder, and contents.
     pub(crate) files: Vec<(&'static str, Vec<u8>)>,
     /// Separated by spaces.
     pub(crate) args: &'static str,
@@ -19,7 +19,9 @@ pub(crate) struct Case {
 
 fn run(case: &Case, folder: &Path) -> Output {
     for (name, bytes) in &case.files {
-        std::fs::write(folder.join(name), bytes).expect("a temporary folder takes files");
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(folder)).expect("a temporary folder takes folders");
+        std::fs::write(path, bytes).expect("a temporary folder takes files");
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_bakelite"));
     command.current_dir(folder).args(case.args.split(' ')).output().expect("the tool starts")
@@ -38,7 +40,7 @@ fn check(case: &Case) -> Result<(), String> {
     let mut left: Vec<PathBuf> = std::fs::read_dir(&folder)
         .map_err(|e| e.to_string())?
         .filter_map(|e| e.ok().map(|e| PathBuf::from(e.file_name())))
-        .filter(|f| !case.files.iter().any(|(name, _)| Path::new(name) == f))
+        .filter(|f| !case.files.iter().any(|(name, _)| Path::new(name).starts_with(f)))
         .collect();
     left.sort();
     match () {

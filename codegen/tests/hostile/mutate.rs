@@ -31,7 +31,7 @@ pub(crate) fn mutate(bytes: &[u8], random: &mut Random) -> Vec<u8> {
         return flip(bytes.to_vec(), random);
     }
     let Ok(mut def) = GraphDef::decode(bytes) else { return flip(bytes.to_vec(), random) };
-    for _ in 0..1 + random.below(3) {
+    for _ in 0..1 + random.below(5) / 3 {
         fields(&mut def, random);
     }
     def.encode_to_vec()

@@ -1,0 +1,43 @@
+//! `bakelite optimize`: a graph with the same meaning and fewer nodes.
+use crate::names::{self, Role};
+use crate::{Outcome, files};
+use bakelite_codegen::{graphdef, passes};
+use std::path::PathBuf;
+
+/// Simplify a frozen fp32 graph: cut it to what is needed, fold constants and batch norms
+///
+/// Keeps what leads from the inputs to the outputs; removes Identity, CheckNumerics, StopGradient and dropout; folds
+/// constants; folds batch norms (FusedBatchNorm and the decomposed Mul/Add/Rsqrt/Sub form) into the weights before them.
+/// The result computes the same up to fp32 rounding, and is an ordinary TensorFlow graph. `quantize` does all of this by
+/// itself; this command shows it alone.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  bakelite optimize net.pb --output Softmax -o small.pb
+  bakelite optimize net.pb --input input --output MobilenetV1/Predictions/Reshape_1 -o small.pb
+An input may be any edge: what leads to it is cut off.")]
+pub(crate) struct Args {
+    /// The GraphDef, binary
+    #[arg(value_name = "FP32.pb")]
+    file: PathBuf,
+    /// Where the graph begins; without it, at its placeholders
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    input: Vec<String>,
+    /// What it computes; without it, the one node that nobody reads
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    output: Vec<String>,
+    /// The file to write
+    #[arg(short, long = "out", value_name = "OUT.pb")]
+    o: PathBuf,
+}
+
+/// Runs the subcommand.
+pub(crate) fn main(args: &Args) -> Outcome {
+    let graph = files::read_graph(&args.file)?;
+    let before = graph.nodes.len();
+    let inputs = names::chosen(&graph, &args.input, Role::Input)?;
+    let outputs = names::chosen(&graph, &args.output, Role::Output)?;
+    let graph = passes::optimise(graph, &inputs, &outputs)?;
+    files::write(&args.o, &graphdef::write(&graph)?)?;
+    Ok(format!("{}: {} nodes of {before}\n", args.o.display(), graph.nodes.len()))
+}

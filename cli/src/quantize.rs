@@ -1,0 +1,151 @@
+//! `bakelite quantize`: fp32 graph and samples in, calibrated int8 graph out.
+use crate::names::{self, Role};
+use crate::samples::{Samples, Target};
+use crate::shapes::{self, Named};
+use crate::{Outcome, files, progress};
+use bakelite::preprocess::Preprocess;
+use bakelite_codegen::calibrate::Sample;
+use bakelite_codegen::error::{Problems, Reason};
+use bakelite_codegen::graph::Graph;
+use bakelite_codegen::quantize::{OpSet, Options, quantize};
+use bakelite_codegen::{facts, graphdef};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Quantize a frozen fp32 graph to int8 with ranges measured on samples
+///
+/// The graph is optimised (see `optimize`), run in fp32 on every sample, and rewritten into TensorFlow's quantized ops:
+/// weights 8 bits per output channel, activations 8 bits over the range that was seen. The result is an ordinary
+/// GraphDef that TensorFlow runs too, and what `compile` takes. The same graph and samples give the same bytes.
+///
+/// 100 to 200 samples that look like what the network will see are plenty; labels are not needed. A file that cannot be
+/// decoded is an error: nothing is skipped.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Calibration is one of
+  a folder   of pictures (PNG, JPEG, PPM), resized to the input; folders in it are searched too
+  a file     .npy of shape [samples, ...]; for a network of several inputs, one file for each, in the inputs' order
+
+EXPR is the arithmetic on the pixels' bytes x that the network was trained with, in f32:
+  x/127.5-1   (x-127)/128   x/255   x   (x-[123.7,116.8,103.9])/58
+It applies to pictures and to arrays of u8; other arrays are fed as they are.
+
+Examples:
+  bakelite quantize net.pb --calibration pictures/ --preprocess x/127.5-1 -o net8.pb
+  bakelite quantize net.pb --input x --output Softmax --calibration batch.npy --preprocess x -o net8.pb")]
+pub(crate) struct Args {
+    /// The frozen fp32 GraphDef, binary
+    #[arg(value_name = "FP32.pb")]
+    file: PathBuf,
+    /// What samples are fed to; without it, the graph's placeholders
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    input: Vec<String>,
+    /// What the network computes; without it, the one node that nobody reads
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    output: Vec<String>,
+    /// A folder of pictures, or an .npy batch
+    #[arg(long, value_name = "FILE_OR_FOLDER", num_args = 1.., required = true)]
+    calibration: Vec<PathBuf>,
+    /// The arithmetic on pixels
+    #[arg(long, value_name = "EXPR", default_value = "x", allow_hyphen_values = true)]
+    preprocess: String,
+    /// The file to write
+    #[arg(short, long = "out", value_name = "INT8.pb")]
+    o: PathBuf,
+    /// The shape of an input that the graph leaves open
+    #[arg(long, value_name = "NAME=1,224,224,3", value_parser = shapes::parse)]
+    shape: Vec<Named>,
+    /// One range for all weights of a layer instead of one an output channel (less accurate)
+    #[arg(long)]
+    per_tensor: bool,
+    /// TensorFlow's older op names, or _FusedQuantizedConv2D and its kind
+    #[arg(long, value_name = "classic|fused", default_value = "classic", value_parser = op_set)]
+    op_set: OpSet,
+}
+
+fn op_set(text: &str) -> Result<OpSet, String> {
+    match text {
+        "classic" => Ok(OpSet::Classic),
+        "fused" => Ok(OpSet::Fused),
+        _ => Err("expected classic or fused".to_owned()),
+    }
+}
+
+/// Runs the subcommand.
+pub(crate) fn main(args: &Args) -> Outcome {
+    let preprocess: Preprocess = args.preprocess.parse().map_err(|e: bakelite::preprocess::Error| {
+        Problems::file(Reason::new(e.to_string()).help("for instance --preprocess x/127.5-1"))
+    })?;
+    let mut graph = files::read_graph(&args.file)?;
+    shapes::declare(&mut graph, &args.shape)?;
+    let inputs = names::chosen(&graph, &args.input, Role::Input)?;
+    let outputs = names::chosen(&graph, &args.output, Role::Output)?;
+    let sources = open(args, &graph, &inputs, &preprocess)?;
+    let options = Options { inputs, outputs, op_set: args.op_set, per_tensor: args.per_tensor };
+    let count = sources.iter().map(Samples::len).min().unwrap_or(0);
+    let mut samples = (0..count).map(|i| sample(&sources, i));
+    let bar = progress::bar("calibrating", count as u64);
+    let done = quantize(graph, &options, &mut samples, &mut |done, _| bar.set_position(done as u64));
+    bar.finish_and_clear();
+    let (graph, report) = done?;
+    files::write(&args.o, &graphdef::write(&graph)?)?;
+    Ok(format!("{}: {} nodes, calibrated on {count} samples\n{report}", args.o.display(), graph.nodes.len()))
+}
+
+/// One tensor for each input.
+fn sample(sources: &[Samples], i: usize) -> Result<Sample, Problems> {
+    sources.iter().map(|s| s.get(i).map(Arc::new)).collect()
+}
+
+/// The samples of every input.
+fn open(
+    args: &Args,
+    graph: &Graph,
+    inputs: &[String],
+    preprocess: &Preprocess,
+) -> Result<Vec<Samples>, Problems> {
+    let files = &args.calibration;
+    if files.len() != inputs.len() {
+        let found = format!("{} --calibration for {} inputs", files.len(), inputs.len());
+        let help = format!("give one for each, in this order: {}", inputs.join(", "));
+        return Err(Problems::file(Reason::new(found).help(help)));
+    }
+    let mut sources = vec![];
+    for (file, name) in files.iter().zip(inputs) {
+        sources.push(Samples::open(file, target(graph, name)?, preprocess.clone())?);
+    }
+    let counts: Vec<usize> = sources.iter().map(Samples::len).collect();
+    if counts.windows(2).any(|w| w[0] != w[1]) {
+        let found = format!("the inputs have {counts:?} samples");
+        return Err(Problems::file(Reason::new(found).supported("as many for each input")));
+    }
+    Ok(sources)
+}
+
+/// Type and shape of one sample for an input.
+fn target(graph: &Graph, name: &str) -> Result<Target, Problems> {
+    let edge = names::edge(graph, name, Role::Input).map_err(|p| Problems(vec![p]))?;
+    let (facts, mut problems) = facts::infer(graph, &HashMap::new());
+    let node = graph.node(edge.node);
+    let Some(fact) = facts.get(edge) else {
+        problems.0.retain(|p| p.node == node.name);
+        let unknown =
+            Reason::new("the shape of this input is not known").help(format!("give --shape {name}=1,..."));
+        return Err(if problems.0.is_empty() {
+            Problems::at(&node.name, node.op.name(), unknown)
+        } else {
+            problems
+        });
+    };
+    if fact.shape.first() != Some(&1) {
+        let reason = Reason::new(format!("an input of shape {:?}", fact.shape))
+            .supported("a first dimension that is open, or 1");
+        return Err(Problems::at(
+            &node.name,
+            node.op.name(),
+            reason.help("export the graph with an open batch"),
+        ));
+    }
+    Ok(Target { name: name.to_owned(), dtype: fact.dtype, shape: fact.shape.clone() })
+}
