@@ -6,7 +6,7 @@ if [ "$(uname -sm)" != "Linux x86_64" ]; then
     echo "skipped: the freestanding example is for Linux on x86-64"
     exit 0
 fi
-expected=$(cargo run --release --quiet --features baked -- --digest)
+expected=$(cargo run --release --quiet -- --digest)
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target"
 target=$(cd "$target" && pwd)
