@@ -147,7 +147,9 @@ fn run(folder: &Path, cases: &[Case]) -> String {
 
 #[test]
 fn generated_code_gives_tensorflows_bits() {
+    // `BAKELITE_CASES=concat,pool` runs the cases whose names contain one of those.
     let wanted = std::env::var("BAKELITE_CASES").unwrap_or_default();
+    let is_wanted = |name: &str| wanted.split(',').any(|part| name.contains(part));
     let mut cases = vec![];
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     if own.exists() {
@@ -157,13 +159,12 @@ fn generated_code_gives_tensorflows_bits() {
     if shared.exists() {
         let known: Vec<String> = cases.iter().map(|c| c.name.clone()).collect();
         cases.extend(goldens(&shared.join("cases")).into_iter().filter(|c| !known.contains(&c.name)));
-        let networks = NETWORKS.iter().filter(|name| name.contains(&wanted));
+        let networks = NETWORKS.iter().filter(|name| is_wanted(name));
         cases.extend(networks.map(|name| network(&shared.join("networks"), name)));
     } else {
         eprintln!("skipped: ../shared/golden is not there, only the project's own selection is run");
     }
-    // `BAKELITE_CASES=concat` runs the cases whose names contain that.
-    cases.retain(|case| case.name.contains(&wanted));
+    cases.retain(|case| is_wanted(&case.name));
     assert!(!cases.is_empty());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("baked-cases");
     for stale in ["src", "data"] {
