@@ -151,7 +151,7 @@ fn generated_code_gives_tensorflows_bits() {
     let wanted = std::env::var("BAKELITE_CASES").unwrap_or_default();
     let is_wanted = |name: &str| wanted.split(',').any(|part| name.contains(part));
     let mut cases = vec![];
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cases");
     if own.exists() {
         cases.extend(goldens(&own));
     }

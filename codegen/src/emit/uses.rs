@@ -46,9 +46,9 @@ fn collect(tokens: TokenStream, names: &mut BTreeSet<String>, modules: &mut BTre
             TokenTree::Group(group) => collect(group.stream(), names, modules),
             TokenTree::Ident(ident) => {
                 let name = ident.to_string();
-                let after =
-                    |c: char| i > 0 && matches!(&tokens[i - 1], TokenTree::Punct(p) if p.as_char() == c);
-                let head = colon(i + 1) && colon(i + 2) && !after(':') && !after('.');
+                let method = i > 0 && matches!(&tokens[i - 1], TokenTree::Punct(p) if p.as_char() == '.');
+                let inner = i > 1 && colon(i - 1) && colon(i - 2);
+                let head = colon(i + 1) && colon(i + 2) && !inner && !method;
                 if head && name.starts_with(|c: char| c.is_ascii_lowercase()) && !is_primitive(&name) {
                     modules.insert(name.clone());
                 }
@@ -70,12 +70,12 @@ mod tests {
     #[test]
     fn only_what_is_named_is_imported() {
         let body = quote! {
-            const A: conv::Params<epilogue::Finish<f32>> = conv::Params { x: Place { first: f32::NAN } };
+            const A: conv::Params<epilogue::Finish<f32>> = conv::Params { x: Place { first: f32::NAN, rule: quantize::Rule } };
             fn f<I: Isa>() { elements::<u8>(x.array::<u8, 3>()) }
         };
         let want = quote! {
             use bakelite::arena::{elements};
-            use bakelite::kernels::{Isa, Place, conv, epilogue};
+            use bakelite::kernels::{Isa, Place, conv, epilogue, quantize};
             use bakelite::{};
         };
         assert_eq!(uses(&body).to_string(), want.to_string());
