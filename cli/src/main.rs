@@ -5,6 +5,7 @@
 //! `error: ...` with a `help: ...` line, and the exit code is 1.
 mod arrays;
 mod compile;
+mod engine;
 mod files;
 mod inspect;
 mod names;

@@ -1,6 +1,6 @@
 //! `bakelite run`: computes tensors of a graph.
 use crate::names::{self, Role};
-use crate::{Outcome, arrays, files, progress};
+use crate::{Outcome, arrays, engine, files, progress};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::ops::{Op, Products};
@@ -22,7 +22,8 @@ use std::sync::Arc;
 Examples:
   bakelite run net8.pb --feed input=x.npy --fetch Softmax=y.npy
   bakelite run net8.pb --feed input=x.npy --fetch conv1=q.npy conv1:1=min.npy conv1:2=max.npy
-  bakelite run layer.pb --feed x=x.npy --feed w=w.npy --fetch y=y.npy")]
+  bakelite run layer.pb --feed x=x.npy --feed w=w.npy --fetch y=y.npy
+  bakelite run net8.pb --feed input=x.npy --fetch Softmax=y.npy --engine compiled --isa avx2")]
 pub(crate) struct Args {
     /// The GraphDef, binary
     #[arg(value_name = "GRAPH.pb")]
@@ -33,6 +34,21 @@ pub(crate) struct Args {
     /// Compute an edge and write it to a file
     #[arg(long, value_name = "NAME=FILE.npy", num_args = 1.., value_parser = binding, required = true)]
     fetch: Vec<Binding>,
+    /// reference interprets the graph; compiled bakes, builds and runs it (with a Rust toolchain; int8 bits are equal)
+    #[arg(long, value_enum, default_value_t = Engine::Reference)]
+    engine: Engine,
+    /// Instruction set of the compiled engine: scalar, avx2, ...; without it, the best of this machine
+    #[arg(long, value_name = "NAME")]
+    isa: Option<String>,
+}
+
+/// What computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Engine {
+    /// The interpreter
+    Reference,
+    /// Generated code
+    Compiled,
 }
 
 /// `NAME=FILE` of the command line.
@@ -59,18 +75,24 @@ pub(crate) fn main(args: &Args) -> Outcome {
     distinct(&args.fetch)?;
     let feeds = read(&graph, &feeds)?;
     let wanted: Vec<Edge> = fetches.iter().map(|(edge, _)| *edge).collect();
-    let spinner = progress::spinner("running");
-    let y = interpret::run(&graph, &feeds, &wanted, Products::Contract);
-    spinner.finish_and_clear();
-    let y = y?;
-    // Every file's bytes exist before the first is written.
-    let written = y.iter().zip(&fetches).map(|(y, (_, file))| {
-        arrays::write(y)
-            .map_err(|r| Problems::file(Reason { found: format!("{}: {}", file.display(), r.found), ..r }))
-    });
-    let written: Vec<_> = written.collect::<Result<_, _>>()?;
+    let written = match args.engine {
+        Engine::Reference => interpret(&graph, &feeds, &wanted)?,
+        Engine::Compiled => engine::run(&graph, &feeds, &wanted, args.isa.as_deref())?,
+    };
     written.iter().zip(&fetches).try_for_each(|(bytes, (_, file))| files::write(file, bytes))?;
     Ok(String::new())
+}
+
+/// The bytes of one file a fetch; all exist before the first is written.
+fn interpret(
+    graph: &Graph,
+    feeds: &HashMap<Edge, Arc<Tensor>>,
+    wanted: &[Edge],
+) -> Result<Vec<Vec<u8>>, Problems> {
+    let spinner = progress::spinner("running");
+    let y = interpret::run(graph, feeds, wanted, Products::Contract);
+    spinner.finish_and_clear();
+    y?.iter().map(|y| arrays::write(y).map_err(Problems::file)).collect()
 }
 
 fn edges<'a>(graph: &Graph, list: &'a [Binding], role: Role) -> Result<Vec<(Edge, &'a Path)>, Problems> {
