@@ -97,9 +97,16 @@ fn slug(node: &str) -> String {
             slug.push('_');
         }
     }
-    // The tail says more than the scopes before it.
-    let tail = slug.len().saturating_sub(48);
-    slug[tail..].trim_matches('_').to_owned()
+    // The tail says more than the scopes before it; it begins with a whole word.
+    let (mut tail, words) = (slug.as_str(), slug.matches('_').count());
+    for _ in 0..words {
+        if tail.len() <= 48 {
+            break;
+        }
+        tail = tail.split_once('_').map_or(tail, |(_, rest)| rest);
+    }
+    let start = tail.len().saturating_sub(96);
+    tail[start..].trim_matches('_').to_owned()
 }
 
 impl<'a> Body<'a> {

@@ -18,6 +18,19 @@ const RUNTIME: &[&str] = &[
 ];
 const ARENA: &[&str] = &["elements", "elements_mut"];
 const KERNELS: &[&str] = &["Isa", "Place", "Window"];
+const EPILOGUE: &[&str] = &[
+    "Finish",
+    "LeakyRelu",
+    "Linear",
+    "NoSum",
+    "Relu",
+    "Relu6",
+    "Requantize",
+    "SumF32",
+    "SumU8",
+    "ToF32",
+    "ToI32",
+];
 
 /// Imports for every name that is used.
 pub(super) fn uses(body: &TokenStream) -> TokenStream {
@@ -27,11 +40,14 @@ pub(super) fn uses(body: &TokenStream) -> TokenStream {
         let used = list.iter().filter(|name| names.contains(**name));
         used.map(|name| Ident::new(name, Span::call_site())).collect::<Vec<_>>()
     };
-    let (runtime, arena, kernels) = (used(RUNTIME), used(ARENA), used(KERNELS));
+    let (runtime, arena, kernels, epilogue) = (used(RUNTIME), used(ARENA), used(KERNELS), used(EPILOGUE));
     let modules = modules.iter().map(|name| Ident::new(name, Span::call_site()));
     let arena = (!arena.is_empty()).then(|| quote! { use bakelite::arena::{#(#arena),*}; });
+    let epilogue =
+        (!epilogue.is_empty()).then(|| quote! { use bakelite::kernels::epilogue::{#(#epilogue),*}; });
     quote! {
         #arena
+        #epilogue
         use bakelite::kernels::{#(#kernels,)* #(#modules),*};
         use bakelite::{#(#runtime),*};
     }
@@ -52,7 +68,9 @@ fn collect(tokens: TokenStream, names: &mut BTreeSet<String>, modules: &mut BTre
                 if head && name.starts_with(|c: char| c.is_ascii_lowercase()) && !is_primitive(&name) {
                     modules.insert(name.clone());
                 }
-                names.insert(name);
+                if !inner {
+                    names.insert(name);
+                }
             }
             TokenTree::Punct(_) | TokenTree::Literal(_) => {}
         }
@@ -70,12 +88,13 @@ mod tests {
     #[test]
     fn only_what_is_named_is_imported() {
         let body = quote! {
-            const A: conv::Params<epilogue::Finish<f32>> = conv::Params { x: Place { first: f32::NAN, rule: quantize::Rule } };
+            const A: conv::Params<Finish<f32>> = conv::Params { x: Place { first: f32::NAN, y: float::unary::Function::Relu, rule: quantize::Rule } };
             fn f<I: Isa>() { elements::<u8>(x.array::<u8, 3>()) }
         };
         let want = quote! {
             use bakelite::arena::{elements};
-            use bakelite::kernels::{Isa, Place, conv, epilogue, quantize};
+            use bakelite::kernels::epilogue::{Finish};
+            use bakelite::kernels::{Isa, Place, conv, float, quantize};
             use bakelite::{};
         };
         assert_eq!(uses(&body).to_string(), want.to_string());

@@ -14,14 +14,18 @@ pub trait Literal {
 }
 
 /// `literal! { pool::Params { x, y, window } }` for a struct of `bakelite_kernels` whose fields are all public;
-/// `literal! { conv::Params<epilogue> { x, epilogue } }` where its type parameter is the type of that field.
+/// `literal! { conv::Params<epilogue> { x, epilogue } }` where its type parameter is the type of that field;
+/// `literal! { in epilogue: ToI32 { inverse } }` for one that generated code imports by its name.
 #[macro_export]
 macro_rules! literal {
-    ($($path:ident)::+ $(<$generic:ident>)? { $($field:ident),* $(,)? }) => {
-        $crate::literal!(@impl [$($path)::+] [$($generic)?] [$($field),*]);
+    (in $module:ident: $name:ident { $($field:ident),* $(,)? }) => {
+        $crate::literal!(@impl [::bakelite_kernels::$module::$name] [$name] [] [$($field),*]);
     };
-    (@impl [$($path:ident)::+] [] [$($field:ident),*]) => {
-        impl $crate::lower::Literal for ::bakelite_kernels::$($path)::+ {
+    ($($path:ident)::+ $(<$generic:ident>)? { $($field:ident),* $(,)? }) => {
+        $crate::literal!(@impl [::bakelite_kernels::$($path)::+] [$($path)::+] [$($generic)?] [$($field),*]);
+    };
+    (@impl [$whole:path] [$($path:ident)::+] [] [$($field:ident),*]) => {
+        impl $crate::lower::Literal for $whole {
             fn ty(&self) -> ::proc_macro2::TokenStream {
                 ::quote::quote!($($path)::+)
             }
@@ -32,8 +36,8 @@ macro_rules! literal {
             }
         }
     };
-    (@impl [$($path:ident)::+] [$generic:ident] [$($field:ident),*]) => {
-        impl<E: $crate::lower::Literal> $crate::lower::Literal for ::bakelite_kernels::$($path)::+<E> {
+    (@impl [$(::$whole:ident)+] [$($path:ident)::+] [$generic:ident] [$($field:ident),*]) => {
+        impl<E: $crate::lower::Literal> $crate::lower::Literal for $(::$whole)+<E> {
             fn ty(&self) -> ::proc_macro2::TokenStream {
                 let generic = $crate::lower::Literal::ty(&self.$generic);
                 ::quote::quote!($($path)::+<#generic>)
@@ -47,17 +51,16 @@ macro_rules! literal {
     };
 }
 
-literal! { Place { batch, height, width, channels, first, image, row, pixel } }
 literal! { Window { kernel, stride, dilation, pad } }
 literal! { copy::Params { x, y, flip } }
 literal! { halo::Params { y, halo, zero_point } }
 literal! { conv::Params<epilogue> { x, y, window, zero_point, epilogue } }
 literal! { dwconv::Params<epilogue> { x, y, window, zero_point, epilogue } }
-literal! { epilogue::SumU8 { place, zero_point, scale } }
-literal! { epilogue::SumF32 { place } }
-literal! { epilogue::LeakyRelu { alpha } }
-literal! { epilogue::Requantize { inverse, low, high, zero_point } }
-literal! { epilogue::ToI32 { inverse } }
+literal! { in epilogue: SumU8 { place, zero_point, scale } }
+literal! { in epilogue: SumF32 { place } }
+literal! { in epilogue: LeakyRelu { alpha } }
+literal! { in epilogue: Requantize { inverse, low, high, zero_point } }
+literal! { in epilogue: ToI32 { inverse } }
 
 literal! { lut::Params { x, y } }
 literal! { decode::Rule { half, scale, base } }
@@ -81,6 +84,38 @@ impl<const T: usize> Literal for kernels::float::Nest<T> {
         let Self { extent, stride, first } = self;
         let (extent, stride, first) = (extent.value(), stride.value(), first.value());
         quote!(float::Nest { extent: #extent, stride: #stride, first: #first })
+    }
+}
+
+/// A place is written as it was made where that says it all: dense, or with a halo.
+impl Literal for kernels::Place {
+    fn ty(&self) -> TokenStream {
+        quote!(Place)
+    }
+    fn value(&self) -> TokenStream {
+        let Self { batch, height, width, channels, first, image, row, pixel } = *self;
+        let shape = [batch, height, width, channels];
+        let (above, before) = (first.checked_div(row).unwrap_or(0), first.checked_rem(row).unwrap_or(0));
+        let left = before.checked_div(pixel).unwrap_or(0);
+        let rows = image.checked_div(row).unwrap_or(0);
+        let columns = row.checked_div(pixel).unwrap_or(0);
+        let halo = [above, rows.saturating_sub(above + height), left, columns.saturating_sub(left + width)];
+        let tokens = shape.value();
+        if *self == Self::dense(shape) {
+            return quote!(Place::dense(#tokens));
+        }
+        if *self == Self::with_halo(shape, halo) {
+            let halo = halo.value();
+            return quote!(Place::with_halo(#tokens, #halo));
+        }
+        let [batch, height, width, channels] = shape.map(|d| d.value());
+        let [first, image, row, pixel] = [first, image, row, pixel].map(|d| d.value());
+        quote! {
+            Place {
+                batch: #batch, height: #height, width: #width, channels: #channels,
+                first: #first, image: #image, row: #row, pixel: #pixel
+            }
+        }
     }
 }
 
@@ -183,10 +218,10 @@ macro_rules! units {
     ($($ty:ident),*) => {$(
         impl Literal for kernels::epilogue::$ty {
             fn ty(&self) -> TokenStream {
-                quote!(epilogue::$ty)
+                quote!($ty)
             }
             fn value(&self) -> TokenStream {
-                quote!(epilogue::$ty)
+                quote!($ty)
             }
         }
     )*};

@@ -132,7 +132,7 @@ impl Site<'_, '_> {
         };
         let rows = tile::rows(&params.y);
         let image = self.pack(params.packed_bytes(), |image| params.pack(weights, per_channel, image));
-        let call = Call::new(format!("conv::Conv::<{rows}, _>"), &params).id(format!("igemm-{rows}x64c4"));
+        let call = Call::new(format!("conv::Conv::<{rows}, _>"), &params).id(tile::id(rows, &params.y));
         self.call(o.bind(call.field("weights", Field::Weights(image))));
         Ok(())
     }
@@ -236,11 +236,11 @@ impl Placed {
 impl Literal for Placed {
     fn ty(&self) -> TokenStream {
         let [sum, activation, output] = self.stages(|stage| stage.ty());
-        quote!(epilogue::Finish<#sum, #activation, #output>)
+        quote!(Finish<#sum, #activation, #output>)
     }
     fn value(&self) -> TokenStream {
         let [sum, activation, output] = self.stages(|stage| stage.value());
-        quote!(epilogue::Finish { sum: #sum, activation: #activation, output: #output })
+        quote!(Finish { sum: #sum, activation: #activation, output: #output })
     }
 }
 

@@ -8,3 +8,13 @@ use bakelite_kernels::{Place, conv};
 pub(super) fn rows(y: &Place) -> usize {
     conv::tile_rows(y.pixels(), y.channels)
 }
+
+/// The kernel's id without its instruction set: MR pixels by the channels of the widest group.
+pub(super) fn id(rows: usize, y: &Place) -> String {
+    let channels = match y.channels.next_multiple_of(16) {
+        64.. => 64,
+        32.. => 32,
+        _ => 16,
+    };
+    format!("igemm-{rows}x{channels}c4")
+}
