@@ -291,7 +291,8 @@ impl<'r, 'a> Site<'r, 'a> {
             let one = |f: &Fact| format!("{:?} {}", f.shape, crate::tensor::name(f.dtype));
             facts.iter().find(|f| f.value.is_none()).map(one).unwrap_or_default()
         };
-        let signature = format!("{} → {}", dims(&self.x), dims(self.y));
+        let sides = [dims(&self.x), dims(self.y)];
+        let signature = sides.into_iter().filter(|side| !side.is_empty()).collect::<Vec<_>>().join(" → ");
         let node = self.node.name.clone();
         self.round.program.layers.push(Layer { node, op, signature, macs, call });
     }
