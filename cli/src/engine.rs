@@ -54,12 +54,15 @@ pub(crate) fn run(
     fetches.iter().filter_map(bytes).map(|file| files::read(file)).collect()
 }
 
+/// Tensors by the name of their placeholder.
+type Named = Vec<(String, Arc<Tensor>)>;
+
 /// The graph with a placeholder of the fed type and shape in the place of every fed edge, and their names.
 fn cut(
     graph: &Graph,
     feeds: &HashMap<Edge, Arc<Tensor>>,
     fetches: &[Edge],
-) -> Result<(Graph, Vec<(String, Arc<Tensor>)>), Problems> {
+) -> Result<(Graph, Named), Problems> {
     let (mut cut, mut names) = (graph.clone(), vec![]);
     cut.outputs = fetches.to_vec();
     let mut sorted: Vec<_> = feeds.iter().collect();

@@ -1,0 +1,101 @@
+//! The tool from end to end: golden cases through `bakelite run`, as files in and files out, and `quantize` twice.
+use bakelite::{TensorRef, npy};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codegen/tests/golden/cases");
+    let entries = std::fs::read_dir(folder).expect("the golden cases are in the repository");
+    let mut cases: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect();
+    cases.sort();
+    cases
+}
+
+/// The `.npy` file of one tensor of a case.
+fn file(folder: &Path, entry: &Value) -> Vec<u8> {
+    let bytes = std::fs::read(folder.join(entry["file"].as_str().expect("a file"))).expect("it is there");
+    let shape: Vec<usize> = entry["shape"]
+        .as_array()
+        .expect("a shape")
+        .iter()
+        .map(|d| d.as_u64().expect("a size") as usize)
+        .collect();
+    let words = || bytes.as_chunks::<4>().0.iter();
+    match entry["dtype"].as_str().expect("a type") {
+        "quint8" => npy::write(TensorRef::U8(&bytes), &shape),
+        "qint8" => npy::write(TensorRef::I8(&bytes.iter().map(|&b| b as i8).collect::<Vec<_>>()), &shape),
+        "float" => {
+            npy::write(TensorRef::F32(&words().map(|&w| f32::from_le_bytes(w)).collect::<Vec<_>>()), &shape)
+        }
+        _ => npy::write(TensorRef::I32(&words().map(|&w| i32::from_le_bytes(w)).collect::<Vec<_>>()), &shape),
+    }
+}
+
+/// Runs a case through the tool; `Err` is what differs.
+fn check(case: &Path, engine: &str) -> Result<(), String> {
+    let json = std::fs::read(case.join("case.json")).map_err(|e| e.to_string())?;
+    let json: Value = serde_json::from_slice(&json).map_err(|e| e.to_string())?;
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bakelite"));
+    command.arg("run").arg(case.join("graph.pb")).args(["--engine", engine]);
+    let list = |key: &str| json[key].as_array().cloned().unwrap_or_default();
+    for (i, entry) in list("feeds").iter().enumerate() {
+        let path = folder.path().join(format!("x{i}.npy"));
+        std::fs::write(&path, file(case, entry)).map_err(|e| e.to_string())?;
+        command.arg("--feed").arg(format!("{}={}", entry["tensor"].as_str().unwrap_or(""), path.display()));
+    }
+    let path = |i: usize| folder.path().join(format!("y{i}.npy"));
+    for (i, entry) in list("fetches").iter().enumerate() {
+        command.arg("--fetch").arg(format!(
+            "{}={}",
+            entry["tensor"].as_str().unwrap_or(""),
+            path(i).display()
+        ));
+    }
+    let output = command.output().map_err(|e| e.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let same = |(i, entry)| std::fs::read(path(i)).ok() == Some(file(case, entry));
+    if list("fetches").iter().enumerate().all(same) { Ok(()) } else { Err("other bits".to_owned()) }
+}
+
+#[test]
+fn golden_cases_run_from_files_to_files() {
+    let cases = cases();
+    assert!(cases.len() > 10, "only {} golden cases", cases.len());
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter_map(|c| check(c, "reference").err().map(|e| format!("{}: {e}", c.display())))
+        .collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_golden_case_runs_compiled() {
+    let case =
+        cases().into_iter().find(|c| c.display().to_string().contains("conv_")).expect("a convolution");
+    assert_eq!(check(&case, "compiled"), Ok(()), "{}", case.display());
+}
+
+#[test]
+fn quantizing_twice_gives_the_same_bytes() {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/golden/networks/residual_fp32.pb");
+    if !model.exists() {
+        return println!("skipped: {} is not there", model.display());
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let x: Vec<f32> = (0..4 * 32 * 32 * 3).map(|i| ((i * 37) % 255) as f32 / 127.5 - 1.0).collect();
+    let samples = folder.path().join("x.npy");
+    std::fs::write(&samples, npy::write(TensorRef::F32(&x), &[4, 32, 32, 3])).expect("it takes files");
+    let quantize = |name: &str, threads: &str| {
+        let out = folder.path().join(name);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bakelite"));
+        command.arg("quantize").arg(&model).arg("--calibration").arg(&samples).arg("-o").arg(&out);
+        let output = command.env("RAYON_NUM_THREADS", threads).output().expect("the tool starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read(out).expect("it was written")
+    };
+    assert!(quantize("a.pb", "1") == quantize("b.pb", "2"), "one and two threads give other graphs");
+}
