@@ -10,7 +10,7 @@ use bakelite_codegen::graph::Graph;
 use bakelite_codegen::limits::Budget;
 use bakelite_codegen::ops::{Op, Products};
 use bakelite_codegen::tensor::{Data, DataType, Tensor, elements};
-use bakelite_codegen::{facts, graphdef, interpret};
+use bakelite_codegen::{compile, facts, graphdef, interpret};
 use random::Random;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -72,6 +72,9 @@ fn exercise(bytes: &[u8], random: &mut Random) -> Reached {
     let y = interpret::run_within(&graph, &feeds, &graph.outputs, Products::Contract, budget);
     if let Err(problems) = &y {
         assert!(!problems.0.is_empty() && !problems.to_string().is_empty(), "an error that says nothing");
+    }
+    if let Err(problems) = compile::compile(&graph, &compile::Options::default()) {
+        assert!(!problems.0.is_empty(), "an error that says nothing");
     }
     let written = graphdef::write(&graph).expect("what was read can be written");
     let again = graphdef::read(&written).expect("what was written can be read");
@@ -149,5 +152,5 @@ fn damage(graphs: &[(String, Vec<u8>)]) {
     let (graphs, answers) = (count(Reached::Graph), count(Reached::Answer));
     println!("{} damaged files: {graphs} are graphs, {answers} run", reached.len());
     // Damage that is always noticed at once would test nothing behind.
-    assert!(only.is_some() || (graphs > DAMAGES / 10 && answers > 0), "too few came far");
+    assert!(only.is_some() || (graphs > DAMAGES / 10 && answers > DAMAGES / 50), "too few came far");
 }
