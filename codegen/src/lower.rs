@@ -12,7 +12,7 @@
 //!
 //! Constants (and whatever is computed from constants alone) have no buffer: they are in the facts, and where a kernel
 //! reads one as a tensor, in the blob.
-use crate::error::Problems;
+use crate::error::{Problems, Reason};
 use crate::facts::Facts;
 use crate::graph::{Edge, Graph, NodeId};
 use round::Round;
@@ -67,6 +67,22 @@ pub struct Buffer {
 
 /// What a kernel may read behind the last byte of its input; see the contract in `bakelite_kernels`.
 pub const SLACK: usize = 64;
+
+/// The most bytes of one buffer with its halo: what no machine that runs such networks has.
+const MAX_BUFFER: usize = 1 << 31;
+
+/// Refuses a halo that makes a buffer absurd; without one, tensors are bounded already.
+fn check_halo([batch, height, width, channels]: [usize; 4], halo: Halo) -> Result<(), Reason> {
+    let [top, bottom, left, right] = halo;
+    let sides = [top.saturating_add(height), left.saturating_add(width)];
+    let sides = [sides[0].saturating_add(bottom), sides[1].saturating_add(right), batch, channels];
+    let bytes = sides.into_iter().fold(1usize, usize::saturating_mul);
+    if bytes <= MAX_BUFFER {
+        return Ok(());
+    }
+    let found = format!("an image of {height} x {width} pixels padded by {halo:?} is {bytes} bytes");
+    Err(Reason::new(found).supported(format!("at most {MAX_BUFFER}")))
+}
 
 impl Buffer {
     /// Bytes with halo and slack, a multiple of 64. Only byte kernels read over the end.
@@ -133,4 +149,18 @@ pub fn lower(graph: &Graph, facts: &Facts) -> Result<Program, Problems> {
     let mut round = Round::new(graph, facts, &demands, true);
     round.run()?;
     Ok(round.program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absurd_halo_is_refused() {
+        assert_eq!(check_halo([1, 224, 224, 3], [3, 3, 3, 3]), Ok(()));
+        assert!(check_halo([1, 224, 224, 3], [1 << 20, 1 << 20, 0, 0]).is_ok());
+        let error = check_halo([1, 7, 7, 3], [1 << 20, 0, 1 << 20, 0]).unwrap_err();
+        assert_eq!(error.supported, "at most 2147483648");
+        assert!(check_halo([usize::MAX, 7, 7, 3], [usize::MAX, 0, 1 << 20, 0]).is_err());
+    }
 }

@@ -3,7 +3,7 @@ use crate::error::{Problems, Reason};
 use crate::facts::Facts;
 use crate::graph::{Edge, Graph, NodeId};
 use crate::lower::{
-    Buffer, BufferId, Call, Demands, Element, Halo, Layer, Memory, Operand, Program, Site, nhwc,
+    Buffer, BufferId, Call, Demands, Element, Halo, Layer, Memory, Operand, Program, Site, check_halo, nhwc,
 };
 use crate::ops::Op;
 use crate::tensor::{Data, Tensor};
@@ -101,6 +101,7 @@ impl Round<'_> {
             return Ok(Operand { edge: Some(edge), ..y });
         }
         let halo = self.demands.halo.get(&edge).copied().unwrap_or_default();
+        check_halo(shape, halo)?;
         let memory = match self.buffers.get(&edge) {
             Some(&id) => Memory::Arena(id),
             None => {

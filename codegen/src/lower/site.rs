@@ -10,7 +10,7 @@
 use crate::error::Reason;
 use crate::graph::{Edge, Node, NodeId};
 use crate::lower::round::{Round, copy_call};
-use crate::lower::{Buffer, Call, Element, Halo, Layer, Memory, Operand, Section, nhwc};
+use crate::lower::{Buffer, Call, Element, Halo, Layer, Memory, Operand, Section, check_halo, nhwc};
 use crate::ops::Fact;
 use crate::tensor::Tensor;
 use bakelite_kernels::{Place, Window};
@@ -270,6 +270,7 @@ impl<'r, 'a> Site<'r, 'a> {
         if halo == [0; 4] {
             return Ok(x);
         }
+        check_halo(x.shape(), halo)?;
         if let Some((have, whole)) = self.round.own_halo(&x) {
             if !fits(have) {
                 self.round.asks.halo.entry(whole).and_modify(|h| *h = max(*h, halo)).or_insert(halo);
