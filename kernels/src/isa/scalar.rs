@@ -50,7 +50,12 @@ impl Isa for Scalar {
 
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        kernel.call(self)
+        // Out of line like the others' regions: one copy of a kernel for all the layers that call it.
+        #[inline(never)]
+        fn enter<K: Kernel>(isa: Scalar, kernel: K) -> K::Output {
+            kernel.call(isa)
+        }
+        enter(self, kernel)
     }
 
     #[inline(always)]
