@@ -8,7 +8,7 @@
 //! else 0. Tensors of wider elements are copied as bytes: [`Place::bytes`]. Cost: one read and one write a byte.
 
 use crate::isa::{Isa, Kernel};
-use crate::window::{Place, shared_runs};
+use crate::window::{Place, each_run};
 
 /// One copy; both places have the same shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,21 +36,14 @@ impl Kernel for Copy<'_> {
 
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {
-        let Params { x, y, flip } = self.params;
-        let [runs, length] = shared_runs(x, y);
-        for n in 0..y.batch {
-            for oy in 0..y.height {
-                for ox in 0..runs {
-                    let (from, to) =
-                        (&self.x[x.at(n, oy, ox)..][..length], &mut self.y[y.at(n, oy, ox)..][..length]);
-                    if *flip == 0 {
-                        to.copy_from_slice(from);
-                    } else {
-                        to.iter_mut().zip(from).for_each(|(to, from)| *to = from ^ flip);
-                    }
-                }
+        let flip = self.params.flip;
+        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+            if flip == 0 {
+                y.copy_from_slice(x);
+            } else {
+                y.iter_mut().zip(x).for_each(|(y, x)| *y = x ^ flip);
             }
-        }
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 //! Cost: one read and one write an element.
 
 use crate::isa::{Isa, Kernel};
-use crate::window::{Place, shared_runs};
+use crate::window::{Place, each_element, each_run};
 
 /// The function of one element.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,16 +37,7 @@ pub struct Params {
 
 /// The meaning of a decoding.
 pub fn reference(params: &Params, x: &[i32], y: &mut [f32]) {
-    let Params { x: at_x, y: at_y, rule } = params;
-    for n in 0..at_y.batch {
-        for oy in 0..at_y.height {
-            for ox in 0..at_y.width {
-                for c in 0..at_y.channels {
-                    y[at_y.at(n, oy, ox) + c] = rule.apply(x[at_x.at(n, oy, ox) + c] as f32);
-                }
-            }
-        }
-    }
+    each_element([&params.x, &params.y], x, y, |_, x| params.rule.apply(x as f32));
 }
 
 /// The fast form. Elements of `y` between its runs are left alone.
@@ -64,19 +55,10 @@ impl Kernel for Decode<'_> {
 
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {
-        let Params { x, y, rule } = self.params;
-        let [runs, length] = shared_runs(x, y);
-        for n in 0..y.batch {
-            for oy in 0..y.height {
-                for ox in 0..runs {
-                    let from = &self.x[x.at(n, oy, ox)..][..length];
-                    let to = &mut self.y[y.at(n, oy, ox)..][..length];
-                    for (y, &x) in to.iter_mut().zip(from) {
-                        *y = rule.apply(x as f32);
-                    }
-                }
-            }
-        }
+        let rule = self.params.rule;
+        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = rule.apply(x as f32));
+        });
     }
 }
 

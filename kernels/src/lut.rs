@@ -7,7 +7,7 @@
 //! Whatever function of one byte TensorFlow computes, its bits are in the table. Cost: one look-up an element.
 
 use crate::isa::{Isa, Kernel};
-use crate::window::{Place, shared_runs};
+use crate::window::{Place, each_element, each_run};
 
 /// One mapping; both places have the same shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +20,7 @@ pub struct Params {
 
 /// The meaning of a mapping.
 pub fn reference<T: Copy>(params: &Params, table: &[T], x: &[u8], y: &mut [T]) {
-    let Params { x: at_x, y: at_y } = params;
-    for n in 0..at_y.batch {
-        for oy in 0..at_y.height {
-            for ox in 0..at_y.width {
-                for c in 0..at_y.channels {
-                    y[at_y.at(n, oy, ox) + c] = table[usize::from(x[at_x.at(n, oy, ox) + c])];
-                }
-            }
-        }
-    }
+    each_element([&params.x, &params.y], x, y, |_, x| table[usize::from(x)]);
 }
 
 /// The fast form. Elements of `y` between its runs are left alone.
@@ -49,20 +40,10 @@ impl<T: Copy> Kernel for Map<'_, T> {
 
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {
-        let Params { x, y } = self.params;
         let table: &[T; 256] = self.table.first_chunk().expect("a table has 256 values");
-        let [runs, length] = shared_runs(x, y);
-        for n in 0..y.batch {
-            for oy in 0..y.height {
-                for ox in 0..runs {
-                    let from = &self.x[x.at(n, oy, ox)..][..length];
-                    let to = &mut self.y[y.at(n, oy, ox)..][..length];
-                    for (y, &x) in to.iter_mut().zip(from) {
-                        *y = table[usize::from(x)];
-                    }
-                }
-            }
-        }
+        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = table[usize::from(x)]);
+        });
     }
 }
 

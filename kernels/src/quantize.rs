@@ -14,7 +14,7 @@
 
 use crate::isa::{Isa, Kernel};
 use crate::quant;
-use crate::window::{Place, shared_runs};
+use crate::window::{Place, each_element, each_run};
 
 /// The function of one element.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,16 +59,7 @@ pub struct Params {
 
 /// The meaning of a quantization.
 pub fn reference(params: &Params, x: &[f32], y: &mut [u8]) {
-    let Params { x: at_x, y: at_y, rule } = params;
-    for n in 0..at_y.batch {
-        for oy in 0..at_y.height {
-            for ox in 0..at_y.width {
-                for c in 0..at_y.channels {
-                    y[at_y.at(n, oy, ox) + c] = rule.apply(x[at_x.at(n, oy, ox) + c]);
-                }
-            }
-        }
-    }
+    each_element([&params.x, &params.y], x, y, |_, x| params.rule.apply(x));
 }
 
 /// The fast form. Bytes of `y` between its runs are left alone.
@@ -86,19 +77,10 @@ impl Kernel for Quantize<'_> {
 
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {
-        let Params { x, y, rule } = self.params;
-        let [runs, length] = shared_runs(x, y);
-        for n in 0..y.batch {
-            for oy in 0..y.height {
-                for ox in 0..runs {
-                    let from = &self.x[x.at(n, oy, ox)..][..length];
-                    let to = &mut self.y[y.at(n, oy, ox)..][..length];
-                    for (y, &x) in to.iter_mut().zip(from) {
-                        *y = rule.apply(x);
-                    }
-                }
-            }
-        }
+        let rule = self.params.rule;
+        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = rule.apply(x));
+        });
     }
 }
 

@@ -9,7 +9,7 @@
 
 use crate::isa::{Isa, Kernel};
 use crate::quantize::Rule;
-use crate::window::{Place, shared_runs};
+use crate::window::{Place, each_element, each_run};
 
 /// A requantization through f32; both places have the same shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,19 +34,10 @@ impl Params {
 
 /// The meaning of a requantization through f32; one `scale` a channel.
 pub fn reference(params: &Params, scale: &[f32], x: &[i32], y: &mut [u8]) {
-    let Params { x: at_x, y: at_y, .. } = params;
-    for n in 0..at_y.batch {
-        for oy in 0..at_y.height {
-            for ox in 0..at_y.width {
-                for c in 0..at_y.channels {
-                    y[at_y.at(n, oy, ox) + c] = params.apply(x[at_x.at(n, oy, ox) + c], scale[c]);
-                }
-            }
-        }
-    }
+    each_element([&params.x, &params.y], x, y, |c, x| params.apply(x, scale[c]));
 }
 
-/// The fast form of [`reference`]. Bytes of `y` between its pixels are left alone.
+/// The fast form of [`reference()`]. Bytes of `y` between its pixels are left alone.
 pub struct Float<'a> {
     /// Shapes and rule.
     pub params: &'a Params,
@@ -63,19 +54,14 @@ impl Kernel for Float<'_> {
 
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {
-        let Params { x, y, .. } = self.params;
-        let scale = &self.scale[..y.channels];
-        for n in 0..y.batch {
-            for oy in 0..y.height {
-                for ox in 0..y.width {
-                    let from = &self.x[x.at(n, oy, ox)..][..scale.len()];
-                    let to = &mut self.y[y.at(n, oy, ox)..][..scale.len()];
-                    for c in 0..scale.len() {
-                        to[c] = self.params.apply(from[c], scale[c]);
-                    }
+        let (params, scale) = (*self.params, &self.scale[..self.params.y.channels]);
+        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+            for (x, y) in x.chunks_exact(scale.len()).zip(y.chunks_exact_mut(scale.len())) {
+                for c in 0..scale.len() {
+                    y[c] = params.apply(x[c], scale[c]);
                 }
             }
-        }
+        });
     }
 }
 
@@ -103,16 +89,7 @@ impl FixedParams {
 
 /// The meaning of a requantization in fixed point.
 pub fn fixed_reference(params: &FixedParams, x: &[i32], y: &mut [u8]) {
-    let FixedParams { x: at_x, y: at_y, .. } = params;
-    for n in 0..at_y.batch {
-        for oy in 0..at_y.height {
-            for ox in 0..at_y.width {
-                for c in 0..at_y.channels {
-                    y[at_y.at(n, oy, ox) + c] = params.apply(x[at_x.at(n, oy, ox) + c]);
-                }
-            }
-        }
-    }
+    each_element([&params.x, &params.y], x, y, |_, x| params.apply(x));
 }
 
 /// The fast form of [`fixed_reference`]. Bytes of `y` between its runs are left alone.
@@ -130,19 +107,10 @@ impl Kernel for Fixed<'_> {
 
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {
-        let FixedParams { x, y, .. } = self.params;
-        let [runs, length] = shared_runs(x, y);
-        for n in 0..y.batch {
-            for oy in 0..y.height {
-                for ox in 0..runs {
-                    let from = &self.x[x.at(n, oy, ox)..][..length];
-                    let to = &mut self.y[y.at(n, oy, ox)..][..length];
-                    for (y, &x) in to.iter_mut().zip(from) {
-                        *y = self.params.apply(x);
-                    }
-                }
-            }
-        }
+        let params = *self.params;
+        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = params.apply(x));
+        });
     }
 }
 

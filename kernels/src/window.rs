@@ -69,12 +69,42 @@ impl Place {
     }
 }
 
-/// How two tensors of the same shape are walked together: runs in a row, and elements of a run. Where pixels touch in
-/// both, a row is one run.
+/// Gives every element of two tensors of the same shape, with its channel: the meaning of an elementwise kernel.
+pub(crate) fn each_element<T: Copy, U>(
+    [at_x, at_y]: [&Place; 2],
+    x: &[T],
+    y: &mut [U],
+    mut element: impl FnMut(usize, T) -> U,
+) {
+    for n in 0..at_y.batch {
+        for oy in 0..at_y.height {
+            for ox in 0..at_y.width {
+                for c in 0..at_y.channels {
+                    y[at_y.at(n, oy, ox) + c] = element(c, x[at_x.at(n, oy, ox) + c]);
+                }
+            }
+        }
+    }
+}
+
+/// Gives the runs that are consecutive in two tensors of the same shape: rows where pixels touch in both, else pixels.
+/// What lies between the runs of `y` is left alone.
 #[inline(always)]
-pub(crate) const fn shared_runs(x: &Place, y: &Place) -> [usize; 2] {
-    let touching = x.pixel == x.channels && y.pixel == y.channels;
-    if touching { [1, y.width * y.channels] } else { [y.width, y.channels] }
+pub(crate) fn each_run<T, U>(
+    [at_x, at_y]: [&Place; 2],
+    x: &[T],
+    y: &mut [U],
+    mut run: impl FnMut(&[T], &mut [U]),
+) {
+    let touching = at_x.pixel == at_x.channels && at_y.pixel == at_y.channels;
+    let [runs, length] = if touching { [1, at_y.width * at_y.channels] } else { [at_y.width, at_y.channels] };
+    for n in 0..at_y.batch {
+        for oy in 0..at_y.height {
+            for ox in 0..runs {
+                run(&x[at_x.at(n, oy, ox)..][..length], &mut y[at_y.at(n, oy, ox)..][..length]);
+            }
+        }
+    }
 }
 
 /// A window that moves over rows and columns; each pair is `[rows, columns]`.
