@@ -3,7 +3,7 @@
 //! Every op lowers itself at a [`Site`] ([`Operation::lower`](crate::ops::Operation::lower)), in topological order.
 //! What a node's readers need of its output is only known after they were lowered: a window wants a halo around its
 //! input, a concatenation wants its inputs written straight into its own buffer. So the graph is lowered in rounds;
-//! each starts over with what the earlier ones learned ([`Demands`]), and the last is the one that asks for nothing
+//! each starts over with what the earlier ones learned (`Demands`), and the last is the one that asks for nothing
 //! new. Demands only grow, so there is a last one: for a usual network the third. Ops need not know of it.
 //!
 //! ```text

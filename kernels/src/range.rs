@@ -66,7 +66,7 @@ fn extremes(at: &Place, x: &[i32]) -> [i32; 2] {
     if at.pixels() * at.channels == 0 { [0, 0] } else { ends }
 }
 
-/// The fast form of [`reference`].
+/// The fast form of [`reference()`].
 pub struct Whole<'a> {
     /// Shape and range.
     pub params: &'a Params,

@@ -1,6 +1,6 @@
 //! `_FusedQuantizedConv2D`, `_FusedQuantizedDepthwiseConv2D`: the same convolutions, what is fused being a list.
 //!
-//! Inputs: x, w, [bias], [summand], min and max of x, of w, [of the summand, where it is bytes], [of y]. See
+//! Inputs: x, w, bias?, summand?, min and max of x, of w, of the summand (where it is bytes), of y?. See
 //! [`quantized_window`](crate::ops::quantized_window) for the arithmetic.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;

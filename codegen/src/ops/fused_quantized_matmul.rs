@@ -1,4 +1,4 @@
-//! `_QuantizedMatMul`: x[M,K] times w[K,N], per tensor or per channel, what is fused being a list.
+//! `_QuantizedMatMul`: x `[M,K]` times w `[K,N]`, per tensor or per channel, what is fused being a list.
 //!
 //! ```text
 //! v = f32(acc) * (ss * ws[n]) + bias[n], + add, activation      ss = amax(x range)/(255|127), ws = amax(w range[n])/127
@@ -30,7 +30,7 @@ pub enum Fused {
     Requantize(Activation),
 }
 
-/// Inputs: x, w, bias, [add], min and max of x, of w, [of y].
+/// Inputs: x, w, bias, add?, min and max of x, of w, of y?.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FusedQuantizedMatMul {
     /// What is fused.

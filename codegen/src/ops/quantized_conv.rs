@@ -1,7 +1,7 @@
 //! The QuantizedConv2D and QuantizedDepthwiseConv2D family: an int8 convolution and what is fused behind it.
 //!
 //! The op's name says what is fused; see [`quantized_window`](crate::ops::quantized_window) for the arithmetic. Inputs: x, w,
-//! [bias], min and max of x, min and max of w, [min and max of y], [summand, [its min and max]].
+//! bias?, min and max of x, min and max of w, (min and max of y)?, (summand, (its min and max)?)?.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
 use crate::lower::Site;

@@ -1,4 +1,4 @@
-//! The QuantizedMatMulWithBias family: x[M,K] times w[K,N], as TensorFlow with oneDNN computes it.
+//! The QuantizedMatMulWithBias family: x `[M,K]` times w `[K,N]`, as TensorFlow with oneDNN computes it.
 //!
 //! ```text
 //! ss    = (max - min)/255 in MIN_FIRST, amax(min, max)/255 in SCALED;   scale = ss * (amax(w range)/127)
