@@ -1,4 +1,7 @@
 //! The tool from end to end: golden cases through `bakelite run`, as files in and files out, and `quantize` twice.
+#[path = "../../codegen/tests/skip/mod.rs"]
+mod skip;
+
 use bakelite::{TensorRef, npy};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -83,7 +86,7 @@ fn a_golden_case_runs_compiled() {
 fn quantizing_twice_gives_the_same_bytes() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/golden/networks/residual_fp32.pb");
     if !model.exists() {
-        return println!("skipped: {} is not there", model.display());
+        return skip::skipped(format_args!("{} is not there", model.display()));
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let x: Vec<f32> = (0..4 * 32 * 32 * 3).map(|i| ((i * 37) % 255) as f32 / 127.5 - 1.0).collect();

@@ -1,6 +1,8 @@
 //! Whole fp32 networks: one against what TensorFlow computed, others in both orders of summation.
 //!
 //! They are large and lie beside the workspace, in `../shared`; where that is absent the tests say so and pass.
+mod skip;
+
 use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::ops::Products;
 use bakelite_codegen::tensor::Tensor;
@@ -13,7 +15,7 @@ fn shared(name: &str) -> Option<Vec<u8>> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")).join(name);
     let bytes = std::fs::read(&path).ok();
     if bytes.is_none() {
-        eprintln!("skipped: ../shared/{name} is not here");
+        skip::skipped(format_args!("../shared/{name} is not there"));
     }
     bytes
 }

@@ -4,6 +4,8 @@
 //! that is absent, those tests say so and pass.
 mod case;
 mod networks;
+#[path = "../skip/mod.rs"]
+mod skip;
 
 use case::Case;
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ fn shared(name: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    eprintln!("skipped: {} is not there", path.display());
+    skip::skipped(format_args!("{} is not there", path.display()));
     None
 }
 

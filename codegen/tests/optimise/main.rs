@@ -1,6 +1,8 @@
 //! The optimiser keeps meaning: the graph before and after it gives the same numbers, and its text is the golden one.
 //! `BLESS=1` writes the golden files anew.
 mod network;
+#[path = "../skip/mod.rs"]
+mod skip;
 use bakelite_codegen::graph::Graph;
 use bakelite_codegen::ops::Products;
 use bakelite_codegen::tensor::Tensor;
@@ -96,7 +98,7 @@ fn an_output_or_input_that_is_not_there_is_named() {
 fn real_networks() {
     let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/models");
     if !models.is_dir() {
-        println!("skipped: there is no ../shared/models");
+        skip::skipped("../shared/models is not there");
         return;
     }
     for (file, shape, output) in [
