@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! FOLDER/  Cargo.toml  Cargo.lock  README.md  .cargo/config.toml  .bakelite
+//!          build.rs  link.ld               what the linker leaves out
 //!          src/        main.rs  about.rs  samples/  model.rs  weights.bin
 //!          runtime/  kernels/  vendor/     carried by this tool, see build.rs
 //! ```
@@ -83,6 +84,8 @@ pub(crate) fn write(folder: &Path, name: &str, network: &BTreeMap<String, Vec<u8
     files.insert("Cargo.toml".to_owned(), named(include_str!("package/Cargo.toml.txt"), name));
     files.insert("README.md".to_owned(), named(include_str!("package/README.md.txt"), name));
     files.insert(".cargo/config.toml".to_owned(), include_bytes!("package/config.toml.txt").to_vec());
+    files.insert("build.rs".to_owned(), include_bytes!("package/build.rs.txt").to_vec());
+    files.insert("link.ld".to_owned(), include_bytes!("package/link.ld.txt").to_vec());
     files.insert("src/main.rs".to_owned(), include_bytes!("package/main.rs.txt").to_vec());
     files.insert(
         MARK.to_owned(),
