@@ -17,6 +17,34 @@ pub(crate) fn bar(what: &'static str, total: u64) -> ProgressBar {
     bar.with_message(what)
 }
 
+/// The bars of work in several stages, one at a time: a stage of another name ends the one before.
+#[derive(Default)]
+pub(crate) struct Stages(Option<(&'static str, ProgressBar)>);
+
+impl Stages {
+    /// `done` of `total` steps of a stage are done.
+    pub(crate) fn at(&mut self, what: &'static str, done: usize, total: usize) {
+        if self.0.as_ref().is_none_or(|(name, _)| *name != what) {
+            self.end();
+            self.0 = Some((what, bar(what, total as u64)));
+        }
+        if let Some((_, bar)) = &self.0 {
+            bar.set_position(done as u64);
+        }
+    }
+    fn end(&mut self) {
+        if let Some((_, bar)) = self.0.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Stages {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 /// Says something on standard error that is no error.
 pub(crate) fn note(text: &str) {
     // Where stderr is closed there is nobody to tell.

@@ -4,7 +4,7 @@ use crate::samples::{Samples, Target};
 use crate::shapes::{self, Named};
 use crate::{Outcome, files, progress};
 use bakelite::preprocess::Preprocess;
-use bakelite_codegen::calibrate::Sample;
+use bakelite_codegen::calibrate::{Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
 use bakelite_codegen::quantize::{OpSet, Options, quantize};
@@ -83,28 +83,28 @@ pub(crate) fn main(args: &Args) -> Outcome {
     let outputs = names::chosen(&graph, &args.output, Role::Output)?;
     let sources = open(args, &graph, &inputs, &preprocess)?;
     let options = Options { inputs, outputs, op_set: args.op_set, per_tensor: args.per_tensor };
-    let count = sources.iter().map(Samples::len).min().unwrap_or(0);
-    let mut samples = (0..count).map(|i| sample(&sources, i));
-    let bar = progress::bar("calibrating", count as u64);
-    let done = quantize(graph, &options, &mut samples, &mut |done, _| bar.set_position(done as u64));
-    bar.finish_and_clear();
-    let (graph, report) = done?;
+    let count = sources.count();
+    let mut stages = progress::Stages::default();
+    let (graph, report) =
+        quantize(graph, &options, &sources, &mut |what, done, total| stages.at(what, done, total))?;
     files::write(&args.o, &graphdef::write(&graph)?)?;
     Ok(format!("{}: {} nodes, calibrated on {count} samples\n{report}", args.o.display(), graph.nodes.len()))
 }
 
-/// One tensor for each input.
-fn sample(sources: &[Samples], i: usize) -> Result<Sample, Problems> {
-    sources.iter().map(|s| s.get(i).map(Arc::new)).collect()
+/// Samples of every input, as many of each.
+struct Sources(Vec<Samples>);
+
+impl Source for Sources {
+    fn count(&self) -> usize {
+        self.0.iter().map(Samples::len).min().unwrap_or(0)
+    }
+    fn get(&self, i: usize) -> Result<Sample, Problems> {
+        self.0.iter().map(|s| s.get(i).map(Arc::new)).collect()
+    }
 }
 
 /// The samples of every input.
-fn open(
-    args: &Args,
-    graph: &Graph,
-    inputs: &[String],
-    preprocess: &Preprocess,
-) -> Result<Vec<Samples>, Problems> {
+fn open(args: &Args, graph: &Graph, inputs: &[String], preprocess: &Preprocess) -> Result<Sources, Problems> {
     let files = &args.calibration;
     if files.len() != inputs.len() {
         let found = format!("{} --calibration for {} inputs", files.len(), inputs.len());
@@ -120,7 +120,7 @@ fn open(
         let found = format!("the inputs have {counts:?} samples");
         return Err(Problems::file(Reason::new(found).supported("as many for each input")));
     }
-    Ok(sources)
+    Ok(Sources(sources))
 }
 
 /// Type and shape of one sample for an input.

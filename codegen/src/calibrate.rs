@@ -1,7 +1,8 @@
 //! Ranges of activations: the fp32 graph runs on samples, and an observer an edge sees every value.
 //!
 //! Samples stream: a few are held at a time, one a thread. Each observer sees the samples in their order whatever the
-//! number of threads, so the ranges are the same for any.
+//! number of threads, so the ranges are the same for any. A [`Source`] gives them by number, so that a later step can
+//! look at them again.
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph};
 use crate::interpret::run;
@@ -17,11 +18,27 @@ use observer::{MinMax, Observer};
 /// One tensor for each input of the graph, in the order in which the inputs are named.
 pub type Sample = Vec<Arc<Tensor>>;
 
-/// Samples as they come: decoding one may fail.
-pub type Samples<'a> = &'a mut dyn Iterator<Item = Result<Sample, Problems>>;
+/// Samples by number, made when asked for, as often as asked for, from any thread.
+pub trait Source: Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// Sample `i` of `count()`; the same whenever it is asked for.
+    fn get(&self, i: usize) -> Result<Sample, Problems>;
+}
 
-/// Told (samples done, samples expected) as they are done; expected is 0 where the iterator does not know.
-pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
+/// Samples in memory.
+impl Source for Vec<Sample> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn get(&self, i: usize) -> Result<Sample, Problems> {
+        let absent = || Problems::file(Reason::new(format!("there is no sample {i}")));
+        <[Sample]>::get(self, i).cloned().ok_or_else(absent)
+    }
+}
+
+/// Told (what is being done, steps done, steps in all). A step of the quantizer that takes long tells its own name.
+pub type Progress<'a> = &'a mut dyn FnMut(&'static str, usize, usize);
 
 /// The values that an edge took.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,31 +64,36 @@ pub fn calibrate(
     graph: &Graph,
     inputs: &[Edge],
     edges: &[Edge],
-    samples: Samples<'_>,
+    samples: &dyn Source,
     progress: Progress<'_>,
 ) -> Result<Ranges, Problems> {
-    let mut observers = vec![MinMax::default(); edges.len()];
-    let total = samples.size_hint().1.unwrap_or(0);
-    let mut done = 0;
-    progress(done, total);
-    loop {
-        let batch: Vec<Sample> = samples.take(rayon::current_num_threads()).collect::<Result<_, _>>()?;
-        if batch.is_empty() {
-            break;
-        }
-        let values: Vec<Vec<Arc<Tensor>>> =
-            batch.par_iter().map(|s| values(graph, inputs, edges, s)).collect::<Result<_, _>>()?;
-        observers.par_iter_mut().enumerate().for_each(|(i, o)| {
-            values.iter().filter_map(|v| v[i].as_f32().ok()).for_each(|x| o.observe(x));
-        });
-        done += batch.len();
-        progress(done, total);
-    }
-    if done == 0 {
+    let total = samples.count();
+    if total == 0 {
         let help = "give pictures or arrays that look like what the network will see; 100 to 200 are plenty";
         return Err(Problems::file(Reason::new("there are no calibration samples").help(help)));
     }
+    let mut observers = vec![MinMax::default(); edges.len()];
+    let indices: Vec<usize> = (0..total).collect();
+    for batch in indices.chunks(rayon::current_num_threads()) {
+        progress("calibrating", batch[0], total);
+        let values = |&i: &usize| values(graph, inputs, edges, &samples.get(i)?);
+        let values: Vec<Vec<Arc<Tensor>>> = batch.par_iter().map(values).collect::<Result<_, _>>()?;
+        observers.par_iter_mut().enumerate().for_each(|(i, o)| {
+            values.iter().filter_map(|v| v[i].as_f32().ok()).for_each(|x| o.observe(x));
+        });
+    }
+    progress("calibrating", total, total);
     ranges(graph, edges, &observers)
+}
+
+/// What a sample feeds, one tensor for each input.
+pub fn feeds(inputs: &[Edge], sample: &Sample) -> Result<HashMap<Edge, Arc<Tensor>>, Problems> {
+    if sample.len() != inputs.len() {
+        let found = format!("a calibration sample of {} tensors", sample.len());
+        let supported = format!("{}, one for each input", inputs.len());
+        return Err(Problems::file(Reason::new(found).supported(supported)));
+    }
+    Ok(inputs.iter().copied().zip(sample.iter().cloned()).collect())
 }
 
 /// All observed values of one sample.
@@ -81,13 +103,7 @@ fn values(
     edges: &[Edge],
     sample: &Sample,
 ) -> Result<Vec<Arc<Tensor>>, Problems> {
-    if sample.len() != inputs.len() {
-        let found = format!("a calibration sample of {} tensors", sample.len());
-        let supported = format!("{}, one for each input", inputs.len());
-        return Err(Problems::file(Reason::new(found).supported(supported)));
-    }
-    let feeds: HashMap<Edge, Arc<Tensor>> = inputs.iter().copied().zip(sample.iter().cloned()).collect();
-    let y = run(graph, &feeds, edges, Products::Fast)?;
+    let y = run(graph, &feeds(inputs, sample)?, edges, Products::Fast)?;
     let mut problems = Problems::default();
     for (edge, tensor) in edges.iter().zip(&y) {
         if let Err(reason) = tensor.as_f32().map(|_| ()) {

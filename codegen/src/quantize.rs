@@ -12,7 +12,7 @@
 //! channel. Biases stay f32: oneDNN adds them to the scaled accumulator in f32, where an integer bias would be rounded
 //! once more before it is turned back into the same f32.
 use crate::build::constant;
-use crate::calibrate::{Progress, Samples, calibrate};
+use crate::calibrate::{Progress, Source, calibrate};
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph};
 use crate::ops::Op;
@@ -57,7 +57,7 @@ pub struct Options {
 pub fn quantize(
     graph: Graph,
     options: &Options,
-    samples: Samples<'_>,
+    samples: &dyn Source,
     progress: Progress<'_>,
 ) -> Result<(Graph, Report), Problems> {
     let graph = optimise(graph, &options.inputs, &options.outputs)?;

@@ -45,8 +45,9 @@ fn network() -> Graph {
 fn quantize(graph: &Graph, op_set: OpSet) -> Result<(Graph, Report), Problems> {
     let options =
         Options { inputs: vec!["x".into()], outputs: vec!["y".into()], op_set, ..Options::default() };
-    let mut samples = (0..16).map(|seed| Ok(vec![Arc::new(random(&[1, 6, 6, 4], 100 + seed))] as Sample));
-    bakelite_codegen::quantize(graph.clone(), &options, &mut samples, &mut |_, _| {})
+    let samples: Vec<Sample> =
+        (0..16).map(|seed| vec![Arc::new(random(&[1, 6, 6, 4], 100 + seed))]).collect();
+    bakelite_codegen::quantize(graph.clone(), &options, &samples, &mut |_, _, _| {})
 }
 
 fn run(graph: &Graph, x: Tensor) -> Vec<f32> {
@@ -140,11 +141,11 @@ fn numbers_that_are_none_name_their_node() {
     assert!(text.starts_with("error: Const `w3`: 1 of 576 values are NaN or infinite"), "{text}");
 
     let options = Options { inputs: vec!["x".into()], ..Options::default() };
-    let mut infinite =
-        std::iter::once(Ok(vec![Arc::new(Tensor::f32(vec![1, 6, 6, 4], vec![f32::INFINITY; 144]).unwrap())]));
-    let error = bakelite_codegen::quantize(network(), &options, &mut infinite, &mut |_, _| {});
+    let infinite: Vec<Sample> =
+        vec![vec![Arc::new(Tensor::f32(vec![1, 6, 6, 4], vec![f32::INFINITY; 144]).unwrap())]];
+    let error = bakelite_codegen::quantize(network(), &options, &infinite, &mut |_, _, _| {});
     let text = error.unwrap_err().to_string();
     assert!(text.starts_with("error: Placeholder `x`: 144 values are NaN or infinite"), "{text}");
-    let error = bakelite_codegen::quantize(network(), &options, &mut std::iter::empty(), &mut |_, _| {});
+    let error = bakelite_codegen::quantize(network(), &options, &Vec::<Sample>::new(), &mut |_, _, _| {});
     assert!(error.unwrap_err().to_string().starts_with("error: there are no calibration samples"));
 }
