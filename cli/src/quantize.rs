@@ -7,7 +7,7 @@ use bakelite::preprocess::Preprocess;
 use bakelite_codegen::calibrate::{Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
-use bakelite_codegen::quantize::{OpSet, Options, quantize};
+use bakelite_codegen::quantize::{Keep, OpSet, Options, quantize};
 use bakelite_codegen::{facts, graphdef};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -57,8 +57,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=1,224,224,3", value_parser = shapes::parse)]
     shape: Vec<Named>,
     /// One range for all weights of a layer instead of one an output channel (less accurate)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "per_channel")]
     per_tensor: bool,
+    /// One range for the weights of each output channel: the default
+    #[arg(long)]
+    per_channel: bool,
+    /// Nodes that stay fp32, by name; * stands for any characters, ? for one
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    keep_fp32: Vec<String>,
+    /// Keep the layers fp32 that read the inputs
+    #[arg(long)]
+    first_layer_fp32: bool,
     /// TensorFlow's older op names, or _FusedQuantizedConv2D and its kind
     #[arg(long, value_name = "classic|fused", default_value = "classic", value_parser = op_set)]
     op_set: OpSet,
@@ -82,7 +91,9 @@ pub(crate) fn main(args: &Args) -> Outcome {
     let inputs = names::chosen(&graph, &args.input, Role::Input)?;
     let outputs = names::chosen(&graph, &args.output, Role::Output)?;
     let sources = open(args, &graph, &inputs, &preprocess)?;
-    let options = Options { inputs, outputs, op_set: args.op_set, per_tensor: args.per_tensor };
+    let keep_fp32 =
+        Keep { patterns: args.keep_fp32.clone(), first_layer: args.first_layer_fp32, ..Keep::default() };
+    let options = Options { inputs, outputs, op_set: args.op_set, per_tensor: args.per_tensor, keep_fp32 };
     let count = sources.count();
     let mut stages = progress::Stages::default();
     let (graph, report) =

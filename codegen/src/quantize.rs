@@ -20,12 +20,14 @@ use crate::passes::optimise;
 use crate::verify::verify;
 use std::collections::HashMap;
 
+pub mod keep;
 pub mod layer;
 pub mod node;
 pub mod plan;
 pub mod report;
 pub mod rewrite;
 pub mod weights;
+pub use keep::Keep;
 pub use report::{Place, Report};
 
 /// Which of TensorFlow's names for the same arithmetic are written.
@@ -50,6 +52,8 @@ pub struct Options {
     pub op_set: OpSet,
     /// One weight range a layer instead of one an output channel.
     pub per_tensor: bool,
+    /// What stays fp32.
+    pub keep_fp32: Keep,
 }
 
 /// Quantizes `graph` with ranges measured on `samples`. The same graph, samples and options give the same bytes,
@@ -64,9 +68,10 @@ pub fn quantize(
     finite_constants(&graph)?;
     let inputs = inputs(&graph, &options.inputs);
     let layers = layer::find(&graph);
+    let kept = options.keep_fp32.resolve(&graph, &layers)?;
     let ranges = calibrate(&graph, &inputs, &plan::observed(&graph, &layers), samples, progress)?;
     let (facts, _) = crate::facts::infer(&graph, &HashMap::new());
-    let plan = plan::plan(&graph, &facts, layers, &ranges);
+    let plan = plan::plan(&graph, &facts, layers, &ranges, &kept);
     let quantized = rewrite::rewrite(&graph, &plan, options)?;
     verify(&quantized)?;
     let report = report::report(&graph, &plan, &quantized);

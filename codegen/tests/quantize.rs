@@ -7,7 +7,7 @@ use bakelite_codegen::calibrate::Sample;
 use bakelite_codegen::error::Problems;
 use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::ops::Products;
-use bakelite_codegen::quantize::{OpSet, Options, Report};
+use bakelite_codegen::quantize::{Keep, OpSet, Options, Report};
 use bakelite_codegen::tensor::Tensor;
 use bakelite_codegen::{graphdef, interpret};
 use network::{Network, random};
@@ -148,4 +148,28 @@ fn numbers_that_are_none_name_their_node() {
     assert!(text.starts_with("error: Placeholder `x`: 144 values are NaN or infinite"), "{text}");
     let error = bakelite_codegen::quantize(network(), &options, &Vec::<Sample>::new(), &mut |_, _, _| {});
     assert!(error.unwrap_err().to_string().starts_with("error: there are no calibration samples"));
+}
+
+fn keeping(keep_fp32: Keep) -> Result<(Graph, Report), Problems> {
+    let options =
+        Options { inputs: vec!["x".into()], outputs: vec!["y".into()], keep_fp32, ..Options::default() };
+    let samples: Vec<Sample> = vec![vec![Arc::new(random(&[1, 6, 6, 4], 100))]];
+    bakelite_codegen::quantize(network(), &options, &samples, &mut |_, _, _| {})
+}
+
+#[test]
+fn what_is_named_stays_fp32() {
+    let patterns = |list: &[&str]| list.iter().map(|&p| p.to_owned()).collect();
+    let (graph, report) = keeping(Keep { patterns: patterns(&["depth*"]), ..Keep::default() }).unwrap();
+    assert_eq!(count(&graph, "DepthwiseConv2dNative"), 1, "{graph}");
+    assert!(report.to_string().contains("kept: it is named like `depth*`"), "{report}");
+    let (graph, _) = keeping(Keep { first_layer: true, ..Keep::default() }).unwrap();
+    assert_eq!((count(&graph, "Conv2D"), count(&graph, "Relu")), (1, 1), "{graph}");
+    let matmul = network().nodes.iter().find(|n| n.op.name() == "MatMul").unwrap().name.clone();
+    let (graph, _) = keeping(Keep { nodes: vec![matmul], ..Keep::default() }).unwrap();
+    assert_eq!((count(&graph, "MatMul"), count(&graph, "_QuantizedMatMul")), (1, 0), "{graph}");
+    let text =
+        keeping(Keep { patterns: patterns(&["depthwse*"]), ..Keep::default() }).unwrap_err().to_string();
+    assert!(text.starts_with("error: no node is named like `depthwse*`"), "{text}");
+    assert!(text.contains("help: the nearest names of the optimised graph: depthwise"), "{text}");
 }

@@ -108,6 +108,10 @@ fn layer(graph: &Graph, uses: &Uses, core: NodeId) -> Option<Layer> {
 }
 
 impl Layer {
+    /// The nodes whose work the layer does.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.inside.iter().copied().chain([self.end])
+    }
     /// Takes in the nodes behind the core.
     fn grow(&mut self, graph: &Graph, uses: &Uses) {
         if let Some((next, 0)) = uses.only_reader(self.end)

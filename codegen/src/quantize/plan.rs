@@ -9,6 +9,7 @@ use crate::build::{Uses, constant};
 use crate::calibrate::Ranges;
 use crate::facts::Facts;
 use crate::graph::{Edge, Graph, NodeId};
+use crate::quantize::keep::Kept;
 use crate::quantize::layer::{Kind, Layer, Sum, is_core};
 use crate::tensor::DataType;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -79,9 +80,9 @@ pub fn observed(graph: &Graph, layers: &[Layer]) -> Vec<Edge> {
     all.into_iter().filter(|&e| constant(graph, e).is_none()).collect()
 }
 
-/// Decides.
-pub fn plan(graph: &Graph, facts: &Facts, layers: Vec<Layer>, ranges: &Ranges) -> Plan {
-    let mut planner = Planner::new(graph, facts, layers, ranges);
+/// Decides. What is `kept` stays fp32.
+pub fn plan(graph: &Graph, facts: &Facts, layers: Vec<Layer>, ranges: &Ranges, kept: &Kept) -> Plan {
+    let mut planner = Planner::new(graph, facts, layers, ranges, kept);
     for id in graph.order().unwrap_or_default() {
         planner.visit(id);
     }
@@ -103,11 +104,22 @@ struct Planner<'a> {
     /// Union-find over nodes: whose bytes go into whose.
     class: Vec<usize>,
     fused: BTreeSet<usize>,
+    kept: &'a Kept,
     plan: Plan,
 }
 
 impl<'a> Planner<'a> {
-    fn new(graph: &'a Graph, facts: &'a Facts, layers: Vec<Layer>, calibrated: &'a Ranges) -> Self {
+    fn new(
+        graph: &'a Graph,
+        facts: &'a Facts,
+        mut layers: Vec<Layer>,
+        calibrated: &'a Ranges,
+        kept: &'a Kept,
+    ) -> Self {
+        layers.retain(|layer| !layer.nodes().any(|id| kept.contains_key(&id)));
+        for layer in &mut layers {
+            layer.sum = layer.sum.filter(|s| !kept.contains_key(&s.add) && !kept.contains_key(&s.end));
+        }
         let ends = layers.iter().enumerate().map(|(i, l)| (l.end, i)).collect();
         let mut sums: HashMap<NodeId, Vec<usize>> = HashMap::new();
         for (i, sum) in layers.iter().enumerate().filter_map(|(i, l)| Some((i, l.sum?))) {
@@ -120,19 +132,19 @@ impl<'a> Planner<'a> {
             types: HashMap::new(),
             ranges: calibrated.iter().map(|(&e, r)| (e, r.magnitude().max(LEAST))).collect(),
             signed,
-            reasons: BTreeMap::new(),
+            reasons: kept.clone(),
             layers,
         };
         let wanted = wanted(graph, &plan.layers);
         let (uses, class) = (Uses::new(graph), (0..count).collect());
-        Self { graph, facts, calibrated, uses, ends, sums, wanted, class, fused: BTreeSet::new(), plan }
+        Self { graph, facts, calibrated, uses, ends, sums, wanted, class, fused: BTreeSet::new(), kept, plan }
     }
     fn visit(&mut self, id: NodeId) {
         if let Some(&i) = self.ends.get(&id) {
             self.layer(i);
         } else if let Some(candidates) = self.sums.get(&id).cloned() {
             self.residual(&candidates);
-        } else if self.plan.roles[id.0] == Role::Float {
+        } else if self.plan.roles[id.0] == Role::Float && !self.kept.contains_key(&id) {
             self.other(id);
         }
     }

@@ -61,8 +61,7 @@ fn place(graph: &Graph, plan: &Plan, id: NodeId) -> Option<Place> {
         Role::Float => (node.op.name().to_owned(), why(plan, id, node.op.name())),
         Role::Layer(i) => {
             let layer = &plan.layers[i];
-            let ops: Vec<_> =
-                layer.inside.iter().chain([&layer.end]).map(|&n| graph.node(n).op.name()).collect();
+            let ops: Vec<_> = layer.nodes().map(|n| graph.node(n).op.name()).collect();
             (ops.join("+"), String::new())
         }
         Role::Pool | Role::Mean(_) | Role::Concat | Role::Carry => (node.op.name().to_owned(), String::new()),
