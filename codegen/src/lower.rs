@@ -6,6 +6,8 @@
 //! each starts over with what the earlier ones learned (`Demands`), and the last is the one that asks for nothing
 //! new. Demands only grow, so there is a last one: for a usual network the third. Ops need not know of it.
 //!
+//! Elementwise nodes between bytes do not lower themselves where a layer of the whole region does: see `fusion`.
+//!
 //! ```text
 //! edge --values--> Operand { memory: arena buffer | caller's slice | constant, place: where in it }
 //! ```
@@ -15,11 +17,12 @@
 use crate::error::{Problems, Reason};
 use crate::facts::Facts;
 use crate::graph::{Edge, Graph, NodeId};
-use round::Round;
+use round::{Round, Source};
 use std::collections::{HashMap, HashSet};
 
 mod blob;
 mod call;
+mod fusion;
 mod literal;
 mod operand;
 mod product;
@@ -136,9 +139,13 @@ impl Demands {
 
 /// Lowers what the graph's outputs need. The facts are of the same graph and complete.
 pub fn lower(graph: &Graph, facts: &Facts) -> Result<Program, Problems> {
+    let cycle = |_| Problems::file(Reason::new("the graph has a cycle"));
+    let order = graph.order().map_err(cycle)?;
+    let fusions = fusion::find(graph, facts, &order);
+    let source = Source { graph, facts, order: &order, fusions: &fusions };
     let mut demands = Demands::default();
     loop {
-        let mut round = Round::new(graph, facts, &demands, false);
+        let mut round = Round::new(source, &demands, false);
         round.run()?;
         let asks = round.asks;
         if !demands.merge(asks) {
@@ -146,7 +153,7 @@ pub fn lower(graph: &Graph, facts: &Facts) -> Result<Program, Problems> {
         }
     }
     // Packing is slow beside the rest, so only the last round does it.
-    let mut round = Round::new(graph, facts, &demands, true);
+    let mut round = Round::new(source, &demands, true);
     round.run()?;
     Ok(round.program)
 }

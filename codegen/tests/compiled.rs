@@ -3,6 +3,7 @@
 //!
 //! The crate is built once in cargo's folder for temporary files, without network. It forbids `unsafe` in generated
 //! code, denies warnings, and counts allocations: an inference makes none.
+mod regions;
 mod skip;
 
 use bakelite_codegen::compile::{Options, compile, digest};
@@ -72,9 +73,21 @@ fn network(folder: &Path, name: &str) -> Case {
     Case { name: name.to_owned(), graph, feeds, wants: vec![to_bytes(&want[0])] }
 }
 
+/// An elementwise region against the interpreter.
+fn region(region: regions::Region) -> Case {
+    let regions::Region { name, graph, feeds, .. } = region;
+    let bytes = feeds.iter().map(|(x, t)| (graph.name(*x), (t.shape.clone(), to_bytes(t)))).collect();
+    let feeds = feeds.into_iter().map(|(x, t)| (x, t.into())).collect();
+    let want = interpret::run(&graph, &feeds, &graph.outputs, Default::default()).unwrap();
+    let wants = want.iter().map(|want| to_bytes(want)).collect();
+    Case { name: format!("region_{name}"), graph, feeds: bytes, wants }
+}
+
 fn to_bytes(tensor: &Tensor) -> Vec<u8> {
     match &tensor.data {
         Data::F32(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Data::U8(v) => v.clone(),
+        Data::I8(v) => v.iter().map(|&v| v as u8).collect(),
         data => panic!("{data:?}"),
     }
 }
@@ -152,7 +165,7 @@ fn generated_code_gives_tensorflows_bits() {
     // `BAKELITE_CASES=concat,pool` runs the cases whose names contain one of those.
     let wanted = std::env::var("BAKELITE_CASES").unwrap_or_default();
     let is_wanted = |name: &str| wanted.split(',').any(|part| name.contains(part));
-    let mut cases = vec![];
+    let mut cases: Vec<Case> = regions::all().into_iter().map(region).collect();
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cases");
     if own.exists() {
         cases.extend(goldens(&own));
@@ -182,6 +195,20 @@ fn generated_code_gives_tensorflows_bits() {
     );
     let output = run(&folder, &cases);
     assert!(output.trim_end().ends_with("\n0 failures") || output.trim() == "0 failures", "{output}");
+}
+
+#[test]
+fn a_region_is_one_layer() {
+    for regions::Region { name, graph, kernel, .. } in regions::all() {
+        let compiled = compile(&graph, &Options::default()).unwrap();
+        let calls: Vec<&str> = compiled.rust.lines().filter(|line| line.contains("isa.run(")).collect();
+        let others = calls.iter().filter(|line| !line.contains("copy::Copy"));
+        let others: Vec<&str> = others.map(|line| line.trim()).collect();
+        assert!(
+            matches!(others[..], [one] if one.contains(&format!("isa.run({kernel} "))),
+            "{name}: {others:?}"
+        );
+    }
 }
 
 /// The shared networks: the fp32 original and what Neural Compressor made of it.

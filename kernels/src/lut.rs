@@ -1,7 +1,9 @@
-//! A table of 256 values, one for each byte: dequantization, and a concatenation's inputs of another range.
+//! A table of 256 values, one for each byte: dequantization, activations between bytes, and a concatenation's inputs of
+//! another range.
 //!
 //! ```text
-//! y[n, y, x, c] = table[x[n, y, x, c]]
+//! Map         y[n, y, x, c] = table[x[n, y, x, c]]
+//! PerChannel  y[n, y, x, c] = table[c][x[n, y, x, c]]
 //! ```
 //!
 //! Whatever function of one byte TensorFlow computes, its bits are in the table. Cost: one look-up an element.
@@ -47,6 +49,39 @@ impl<T: Copy> Kernel for Map<'_, T> {
     }
 }
 
+/// The meaning of a mapping by a table a channel.
+pub fn per_channel_reference(params: &Params, table: &[u8], x: &[u8], y: &mut [u8]) {
+    each_element([&params.x, &params.y], x, y, |c, x| table[256 * c + usize::from(x)]);
+}
+
+/// The fast form of [`per_channel_reference`]. Bytes of `y` between its pixels are left alone.
+pub struct PerChannel<'a> {
+    /// Shapes.
+    pub params: &'a Params,
+    /// 256 bytes a channel.
+    pub table: &'a [u8],
+    /// The input's buffer.
+    pub x: &'a [u8],
+    /// The output's buffer.
+    pub y: &'a mut [u8],
+}
+
+impl Kernel for PerChannel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<I: Isa>(self, _isa: I) {
+        let tables = &self.table.as_chunks::<256>().0[..self.params.y.channels];
+        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+            for (x, y) in x.chunks_exact(tables.len()).zip(y.chunks_exact_mut(tables.len())) {
+                for c in 0..tables.len() {
+                    y[c] = tables[c][usize::from(x[c])];
+                }
+            }
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +97,9 @@ mod tests {
             let params = Params { x, y: testing::gapped(shape, [0; 4], gap[1]) };
             let x = testing::input(&params.x, 9, Fill::Random, &mut random);
             let (mut want8, mut want32) = (testing::untouched(&params.y), testing::untouched(&params.y));
+            let tables = random.bytes(Fill::Random, 256 * shape[3]);
+            let mut want_c = testing::untouched(&params.y);
+            per_channel_reference(&params, &tables, &x, &mut want_c);
             reference(&params, &bytes, &x, &mut want8);
             reference(&params, &floats, &x, &mut want32);
             for isa in testing::isas() {
@@ -71,6 +109,9 @@ mod tests {
                 let mut y = testing::untouched(&params.y);
                 testing::run(isa, Map { params: &params, table: &floats, x: &x, y: &mut y });
                 failures.check(&y, &want32, || std::format!("{isa} {shape:?} to f32"));
+                let mut y = testing::untouched(&params.y);
+                testing::run(isa, PerChannel { params: &params, table: &tables, x: &x, y: &mut y });
+                failures.check(&y, &want_c, || std::format!("{isa} {shape:?} per channel"));
             }
         }
     }

@@ -2,6 +2,7 @@
 use crate::error::{Problems, Reason};
 use crate::facts::Facts;
 use crate::graph::{Edge, Graph, NodeId};
+use crate::lower::fusion::Fusions;
 use crate::lower::{
     Buffer, BufferId, Call, Demands, Element, Halo, Layer, Memory, Operand, Program, Site, check_halo, nhwc,
 };
@@ -10,10 +11,22 @@ use crate::tensor::{Data, Tensor};
 use bakelite_kernels::{Place, copy};
 use std::collections::HashMap;
 
+/// What every pass begins with.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) facts: &'a Facts,
+    /// All nodes, producers first.
+    pub(super) order: &'a [NodeId],
+    pub(super) fusions: &'a Fusions,
+}
+
 /// One pass over the graph.
 pub(super) struct Round<'a> {
     pub(super) graph: &'a Graph,
     pub(super) facts: &'a Facts,
+    order: &'a [NodeId],
+    fusions: &'a Fusions,
     demands: &'a Demands,
     pub(super) asks: Demands,
     /// Whether constants are packed.
@@ -24,21 +37,20 @@ pub(super) struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    pub(super) fn new(graph: &'a Graph, facts: &'a Facts, demands: &'a Demands, packing: bool) -> Self {
+    pub(super) fn new(source: Source<'a>, demands: &'a Demands, packing: bool) -> Self {
+        let Source { graph, facts, order, fusions } = source;
         let (asks, program) = (Demands::default(), Program::default());
         let (values, buffers) = (HashMap::new(), HashMap::new());
-        Self { graph, facts, demands, asks, packing, program, values, buffers }
+        Self { graph, facts, order, fusions, demands, asks, packing, program, values, buffers }
     }
 
     pub(super) fn run(&mut self) -> Result<(), Problems> {
-        let cycle = |_| Problems::file(Reason::new("the graph has a cycle"));
-        let order = self.graph.order().map_err(cycle)?;
         let is_input = |id: &NodeId| matches!(self.graph.node(*id).op, Op::Placeholder(_));
         self.program.inputs = self.graph.ids().filter(is_input).collect();
         let mut problems = Problems::default();
-        for id in order {
+        for &id in self.order {
             let node = self.graph.node(id);
-            if self.is_known(id) {
+            if self.is_known(id) || !self.fusions.needs(id) {
                 continue;
             }
             match self.missing_input(id) {
@@ -64,9 +76,14 @@ impl<'a> Round<'a> {
     }
 
     fn node(&mut self, id: NodeId) -> Result<(), Reason> {
-        let op = &self.graph.node(id).op;
-        let mut site = Site::new(self, id)?;
-        op.lower(&mut site)?;
+        let (node, fusions) = (self.graph.node(id), self.fusions);
+        if let Some(region) = fusions.region(id) {
+            let mut site = Site::new(self, id, &region.inputs, &region.ops)?;
+            region.lower(&mut site)?;
+            return site.finish();
+        }
+        let mut site = Site::new(self, id, &node.inputs, node.op.name())?;
+        node.op.lower(&mut site)?;
         site.finish()
     }
 
@@ -80,7 +97,8 @@ impl<'a> Round<'a> {
         let there = |edge: &Edge| {
             self.values.contains_key(edge) || self.facts.get(*edge).is_some_and(|x| x.value.is_some())
         };
-        self.graph.node(id).inputs.iter().copied().find(|edge| !there(edge))
+        let inputs = self.fusions.region(id).map_or(&self.graph.node(id).inputs, |region| &region.inputs);
+        inputs.iter().copied().find(|edge| !there(edge))
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Site<'r, 'a> {
     id: NodeId,
     /// The node.
     pub node: &'a Node,
+    /// What it reads: the node's inputs, or those of the region that ends here.
+    inputs: &'a [Edge],
+    /// What it does, for the reader.
+    op: &'a str,
     /// What is known of the inputs.
     pub x: Vec<Fact>,
     /// What is known of the outputs.
@@ -196,7 +200,7 @@ impl<'a> Site<'_, 'a> {
 
     /// Appends a call.
     pub fn call(&mut self, call: Call) {
-        let op = self.node.op.name().to_owned();
+        let op = self.op.to_owned();
         let macs = std::mem::take(&mut self.macs);
         self.push(op, call, macs);
     }
@@ -209,13 +213,19 @@ impl<'a> Site<'_, 'a> {
 
 /// How it is done.
 impl<'r, 'a> Site<'r, 'a> {
-    pub(super) fn new(round: &'r mut Round<'a>, id: NodeId) -> Result<Self, Reason> {
+    pub(super) fn new(
+        round: &'r mut Round<'a>,
+        id: NodeId,
+        inputs: &'a [Edge],
+        op: &'a str,
+    ) -> Result<Self, Reason> {
         let unknown = || Reason::new("the shapes of this node are not known");
         let node = round.graph.node(id);
-        let x = round.facts.inputs(round.graph, id).ok_or_else(unknown)?;
+        let known = inputs.iter().map(|&edge| round.facts.get(edge).cloned());
+        let x = known.collect::<Option<Vec<_>>>().ok_or_else(unknown)?;
         let y = round.facts.outputs(id).ok_or_else(unknown)?;
         let macs = node.op.macs(&x, y);
-        Ok(Self { round, id, node, x, y, copies: vec![], macs })
+        Ok(Self { round, id, node, inputs, op, x, y, copies: vec![], macs })
     }
 
     /// Makes the copies that were put off.
@@ -244,7 +254,7 @@ impl<'r, 'a> Site<'r, 'a> {
     }
 
     fn edge(&self, i: usize) -> Result<Edge, Reason> {
-        self.node.inputs.get(i).copied().ok_or_else(|| Reason::new(format!("input {i} is missing")))
+        self.inputs.get(i).copied().ok_or_else(|| Reason::new(format!("input {i} is missing")))
     }
 
     fn fact(&self, port: usize) -> Result<&'a Fact, Reason> {
