@@ -1,21 +1,17 @@
 //! `bakelite optimize`: a graph with the same meaning and fewer nodes.
 use crate::names::{self, Role};
 use crate::{Outcome, files};
-use bakelite_codegen::{graphdef, passes};
+use bakelite_codegen::graphdef;
+use bakelite_codegen::passes::{self, PASSES};
 use std::path::PathBuf;
 
 /// Simplify a frozen fp32 graph: cut it to what is needed, fold constants and batch norms
 ///
-/// Keeps what leads from the inputs to the outputs; removes Identity, CheckNumerics, StopGradient and dropout; folds
-/// constants; folds batch norms (FusedBatchNorm and the decomposed Mul/Add/Rsqrt/Sub form) into the weights before them.
-/// The result computes the same up to fp32 rounding, and is an ordinary TensorFlow graph. `quantize` does all of this by
-/// itself; this command shows it alone.
+/// Keeps what leads from the inputs to the outputs, and runs the passes below until none finds anything more. The result
+/// computes the same up to fp32 rounding, keeps the names of inputs and outputs, and is an ordinary TensorFlow graph.
+/// `quantize` does all of this by itself; this command shows it alone.
 #[derive(clap::Args)]
-#[command(after_long_help = "\
-Examples:
-  bakelite optimize net.pb --output Softmax -o small.pb
-  bakelite optimize net.pb --input input --output MobilenetV1/Predictions/Reshape_1 -o small.pb
-An input may be any edge: what leads to it is cut off.")]
+#[command(after_long_help = help())]
 pub(crate) struct Args {
     /// The GraphDef, binary
     #[arg(value_name = "FP32.pb")]
@@ -31,13 +27,30 @@ pub(crate) struct Args {
     o: PathBuf,
 }
 
+fn help() -> String {
+    let passes: String = PASSES.iter().map(|p| format!("  {:<21} {}\n", p.name, p.what)).collect();
+    format!(
+        "\
+Passes:
+  remove_switch         conditionals whose predicate is constant
+  strip_unused          all that the outputs do not need, and control edges
+{passes}
+Examples:
+  bakelite optimize net.pb --output Softmax -o small.pb
+  bakelite optimize net.pb --input input --output MobilenetV1/Predictions/Reshape_1 -o small.pb
+An input may be any edge: what leads to it is cut off."
+    )
+}
+
 /// Runs the subcommand.
 pub(crate) fn main(args: &Args) -> Outcome {
     let graph = files::read_graph(&args.file)?;
     let before = graph.nodes.len();
     let inputs = names::chosen(&graph, &args.input, Role::Input)?;
     let outputs = names::chosen(&graph, &args.output, Role::Output)?;
-    let graph = passes::optimise(graph, &inputs, &outputs)?;
+    let (graph, counts) = passes::optimise_counting(graph, &inputs, &outputs)?;
     files::write(&args.o, &graphdef::write(&graph)?)?;
-    Ok(format!("{}: {} nodes of {before}\n", args.o.display(), graph.nodes.len()))
+    let did = PASSES.iter().zip(counts).filter(|(_, count)| *count > 0);
+    let did: String = did.map(|(pass, count)| format!("  {:<21} {count}\n", pass.name)).collect();
+    Ok(format!("{}: {} nodes of {before}\n{did}", args.o.display(), graph.nodes.len()))
 }

@@ -77,3 +77,36 @@ impl Uses {
         }
     }
 }
+
+/// Edges whose readers shall read another, collected and applied in one walk. Outputs of the graph stay: their nodes bear
+/// the names that the caller asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Rewire(HashMap<Edge, Edge>);
+
+impl Rewire {
+    /// Readers of `from` shall read `to`.
+    pub fn set(&mut self, from: Edge, to: Edge) {
+        self.0.insert(from, to);
+    }
+    /// What a reader of `edge` shall read in the end. Each step is taken once: what was found is kept.
+    pub fn origin(&mut self, edge: Edge) -> Edge {
+        let (mut path, mut at) = (vec![], edge);
+        // Bounded, so that a cycle (which verify refuses) could not hang this either.
+        while let Some(&to) = self.0.get(&at).filter(|_| path.len() <= self.0.len()) {
+            path.push(at);
+            at = to;
+        }
+        self.0.extend(path.into_iter().map(|passed| (passed, at)));
+        at
+    }
+    /// Rewires every reader; how many inputs changed.
+    pub fn apply(mut self, graph: &mut Graph) -> usize {
+        let mut changed = 0;
+        for edge in graph.nodes.iter_mut().flat_map(|n| &mut n.inputs) {
+            let to = self.origin(*edge);
+            changed += usize::from(to != *edge);
+            *edge = to;
+        }
+        changed
+    }
+}

@@ -11,17 +11,19 @@ use crate::tensor::Tensor;
 use std::sync::Arc;
 
 /// Evaluates what does not depend on an input, within [`Budget::FOLD`].
-pub fn fold_constants(graph: &mut Graph) -> Result<(), Problems> {
-    let Ok(order) = graph.order() else { return Ok(()) };
+pub fn fold_constants(graph: &mut Graph) -> Result<usize, Problems> {
+    let Ok(order) = graph.order() else { return Ok(0) };
+    let mut folded = 0;
     let mut budget = Budget::FOLD;
     for id in order {
         if let Some(value) = value(graph, id, &mut budget) {
             let node = graph.node_mut(id);
             node.op = Const::from(value).into();
             node.inputs.clear();
+            folded += 1;
         }
     }
-    Ok(())
+    Ok(folded)
 }
 
 /// The value of a node of one output, if its inputs are constants. What cannot be evaluated (a random number, an op

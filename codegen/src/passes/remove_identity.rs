@@ -1,24 +1,29 @@
-//! `y = x` goes: Identity, CheckNumerics, StopGradient and their like. An output of the graph keeps its node, which
-//! bears the name that the caller asks for.
+//! `y = x` goes: Identity, CheckNumerics, StopGradient and their like; IdentityN; Print; PlaceholderWithDefault, which
+//! nobody feeds unless it is declared an input. An output of the graph keeps its node, which bears the name that the caller asks for.
+use crate::build::Rewire;
 use crate::error::Problems;
 use crate::graph::{Edge, Graph, NodeId};
 use crate::ops::Op;
 
 /// Makes every reader of an identity read its input.
-pub fn remove_identity(graph: &mut Graph) -> Result<(), Problems> {
-    let source: Vec<Option<Edge>> = graph.ids().map(|id| input_of_identity(graph, id)).collect();
-    // Bounded by the number of nodes, so that a cycle (which verify refuses) could not hang this either.
-    let origin = |edge: Edge| {
-        let sources = std::iter::successors(Some(edge), |e| source.get(e.node.0).copied().flatten());
-        sources.take(source.len() + 1).last().unwrap_or(edge)
-    };
-    for node in &mut graph.nodes {
-        node.inputs.iter_mut().for_each(|e| *e = origin(*e));
+pub fn remove_identity(graph: &mut Graph) -> Result<usize, Problems> {
+    let mut rewire = Rewire::default();
+    for id in graph.ids() {
+        sources(graph, id).into_iter().for_each(|(from, to)| rewire.set(from, to));
     }
-    Ok(())
+    Ok(rewire.apply(graph))
 }
 
-fn input_of_identity(graph: &Graph, id: NodeId) -> Option<Edge> {
+/// The outputs of a node that equal one of its inputs, with these.
+pub(super) fn sources(graph: &Graph, id: NodeId) -> Vec<(Edge, Edge)> {
     let node = graph.node(id);
-    matches!(node.op, Op::Identity(_)).then(|| node.inputs.first().copied()).flatten()
+    let of = |inputs: &[Edge]| -> Vec<(Edge, Edge)> {
+        inputs.iter().enumerate().map(|(port, &x)| (Edge { node: id, port }, x)).collect()
+    };
+    match (&node.op, node.op.name(), &node.inputs[..]) {
+        (Op::Identity(_), _, [x, ..])
+        | (_, "Print" | "PlaceholderWithDefault" | "DebugIdentity" | "EnsureShape", [x, ..]) => of(&[*x]),
+        (_, "IdentityN", inputs) => of(inputs),
+        _ => vec![],
+    }
 }

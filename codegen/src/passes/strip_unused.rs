@@ -2,6 +2,8 @@
 //!
 //! Every node is pure at inference, so control edges order nothing that matters, and they go: they would keep
 //! assertions and training nodes alive.
+use crate::attributes::Attributes;
+use crate::build::attributes;
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph, NodeId};
 use crate::ops::{Op, placeholder::Placeholder};
@@ -57,7 +59,7 @@ fn placeholders(graph: &Graph) -> impl Iterator<Item = NodeId> {
     graph.ids().filter(|&id| matches!(graph.node(id).op, Op::Placeholder(_)))
 }
 
-/// Makes a float placeholder of a node that the caller declares an input.
+/// Makes a placeholder, of float where it does not say, of a node that the caller declares an input.
 fn cut(graph: &mut Graph, edge: Edge) -> Result<(), Problems> {
     let node = graph.node_mut(edge.node);
     if matches!(node.op, Op::Placeholder(_)) {
@@ -67,7 +69,15 @@ fn cut(graph: &mut Graph, edge: Edge) -> Result<(), Problems> {
         let reason = Reason::new(format!("output {} as an input", edge.port)).supported("output 0 of a node");
         return Err(Problems::at(&node.name, node.op.name(), reason));
     }
-    node.op = Placeholder { dtype: DataType::DtFloat, shape: None }.into();
+    // What has a default says its own type and shape.
+    let old = attributes(&node.op);
+    let says = Attributes::new(node.op.name(), &old.0);
+    let dtype = says.dtype_or("dtype", DataType::DtFloat).unwrap_or(DataType::DtFloat);
+    let shape = says.shape_or("shape", None).unwrap_or(None);
+    node.op = match node.op.name() {
+        "PlaceholderWithDefault" => Placeholder { dtype, shape }.into(),
+        _ => Placeholder { dtype: DataType::DtFloat, shape: None }.into(),
+    };
     node.inputs.clear();
     Ok(())
 }

@@ -174,3 +174,22 @@ pub(crate) fn dropout(n: &mut Network) -> Edge {
     let y = n.op("Mul", &[divided, floor]);
     n.op("Relu", &[y])
 }
+
+/// What `tf.cond` on a learning phase leaves: both branches, and a constant of the dead one that only a control edge
+/// says is dead.
+pub(crate) fn conditional(n: &mut Network) -> Edge {
+    let truth = Tensor::new(DataType::DtBool, vec![], bakelite_codegen::tensor::Data::Bool(vec![false]));
+    let phase = n.constant(truth.unwrap());
+    let phase = n.with("PlaceholderWithDefault", &[phase], |a| a.dtype("dtype", DataType::DtBool));
+    let switch = n.op("Switch", &[n.x, phase]);
+    let [no, yes] = [0, 1].map(|port| Edge { port, ..switch });
+    let trained = n.op("Exp", &[yes]);
+    let used = n.op("Relu", &[no]);
+    let y = n.op("Merge", &[used, trained]);
+    let zeros = n.weights(&[6, 6, 4]);
+    n.graph.node_mut(zeros.node).control.push(trained.node);
+    let y = n.op("Merge", &[zeros, y]);
+    let y = n.op("IdentityN", &[y]);
+    let y = n.op("Print", &[y, zeros]);
+    n.op("Tanh", &[y])
+}
