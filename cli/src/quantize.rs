@@ -4,7 +4,7 @@ use crate::samples::{Samples, Target};
 use crate::shapes::{self, Named};
 use crate::{Outcome, files, progress};
 use bakelite::preprocess::Preprocess;
-use bakelite_codegen::calibrate::{Sample, Source};
+use bakelite_codegen::calibrate::{self, Method, Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
 use bakelite_codegen::quantize::{Keep, OpSet, Options, quantize};
@@ -53,6 +53,13 @@ pub(crate) struct Args {
     /// The file to write
     #[arg(short, long = "out", value_name = "INT8.pb")]
     o: PathBuf,
+    /// How the range of an activation follows from what was seen: minmax, moving-average, percentile, kl, mse, or auto,
+    /// which tries these for each tensor and takes what does the least harm to the layers that read it
+    #[arg(long, default_value = "auto")]
+    method: Method,
+    /// The share of values that --method percentile keeps, in percent
+    #[arg(long, value_name = "P", default_value = "99.99", value_parser = percentile)]
+    percentile: f64,
     /// The shape of an input that the graph leaves open
     #[arg(long, value_name = "NAME=1,224,224,3", value_parser = shapes::parse)]
     shape: Vec<Named>,
@@ -71,6 +78,11 @@ pub(crate) struct Args {
     /// TensorFlow's older op names, or _FusedQuantizedConv2D and its kind
     #[arg(long, value_name = "classic|fused", default_value = "classic", value_parser = op_set)]
     op_set: OpSet,
+}
+
+fn percentile(text: &str) -> Result<f64, String> {
+    let inside = |p: &f64| *p > 50.0 && *p <= 100.0;
+    text.parse().ok().filter(inside).ok_or_else(|| "expected a number above 50, up to 100".to_owned())
 }
 
 fn op_set(text: &str) -> Result<OpSet, String> {
@@ -93,7 +105,9 @@ pub(crate) fn main(args: &Args) -> Outcome {
     let sources = open(args, &graph, &inputs, &preprocess)?;
     let keep_fp32 =
         Keep { patterns: args.keep_fp32.clone(), first_layer: args.first_layer_fp32, ..Keep::default() };
-    let options = Options { inputs, outputs, op_set: args.op_set, per_tensor: args.per_tensor, keep_fp32 };
+    let calibration = calibrate::Options { method: args.method, percentile: args.percentile };
+    let (op_set, per_tensor) = (args.op_set, args.per_tensor);
+    let options = Options { inputs, outputs, op_set, per_tensor, keep_fp32, calibration };
     let count = sources.count();
     let mut stages = progress::Stages::default();
     let (graph, report) =

@@ -1,19 +1,39 @@
-//! Ranges of activations: the fp32 graph runs on samples, and an observer an edge sees every value.
+//! Ranges of activations: the fp32 graph runs on samples, every edge that may become int8 is watched, and a method
+//! chooses the threshold beyond which its values are clipped.
 //!
-//! Samples stream: a few are held at a time, one a thread. Each observer sees the samples in their order whatever the
-//! number of threads, so the ranges are the same for any. A [`Source`] gives them by number, so that a later step can
-//! look at them again.
+//! ```text
+//! observe      observer.rs, histogram.rs    exact range and distribution of every edge, in one pass over the samples
+//! threshold    percentile.rs kl.rs mse.rs   what each method makes of a distribution
+//! choose       downstream.rs                by trying the thresholds on some samples (`auto`)
+//! ```
+//!
+//! Samples stream: those in work are in memory, one a thread, with the tensors that are alive, and what is kept of them
+//! does not grow with their number. What threads count is added without regard to order; the moving average, which
+//! has one, follows the samples' order. So the ranges are the same for any number of threads. A [`Source`] gives samples by
+//! number, so that a later step can look at them again.
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph};
-use crate::interpret::run;
+use crate::interpret::watch;
 use crate::ops::{Op, Products};
 use crate::tensor::Tensor;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-pub mod observer;
-use observer::{MinMax, Observer};
+mod downstream;
+#[cfg(test)]
+mod draw;
+pub mod histogram;
+mod kl;
+mod method;
+mod mse;
+mod noise;
+mod observer;
+mod percentile;
+mod statistics;
+pub use method::Method;
+use observer::{Average, Observer};
+pub use statistics::{Candidate, Statistics};
 
 /// One tensor for each input of the graph, in the order in which the inputs are named.
 pub type Sample = Vec<Arc<Tensor>>;
@@ -59,31 +79,111 @@ impl Range {
 /// The range of every observed edge, in the edges' order.
 pub type Ranges = BTreeMap<Edge, Range>;
 
-/// Observes `edges` while `graph` runs on `samples`, which are fed to `inputs`.
+/// How ranges are chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// The method for all edges.
+    pub method: Method,
+    /// Of [`Method::Percentile`], in percent.
+    pub percentile: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { method: Method::default(), percentile: 99.99 }
+    }
+}
+
+/// What is known of an edge after the pass.
+type Watched = (Observer, Average);
+
+/// Samples that are in work between two steps of the progress, for each thread.
+const STRIDE: usize = 4;
+
+/// Observes `edges` while `graph` runs on `samples`, which are fed to `inputs`, and chooses their ranges.
 pub fn calibrate(
+    graph: &Graph,
+    inputs: &[Edge],
+    edges: &[Edge],
+    options: &Options,
+    samples: &dyn Source,
+    progress: Progress<'_>,
+) -> Result<BTreeMap<Edge, Statistics>, Problems> {
+    let watched = observe(graph, inputs, edges, samples, progress)?;
+    let ranges = exact(graph, &watched)?;
+    let statistics = |((edge, watched), seen)| {
+        (edge, Statistics::new(graph.name(edge), seen, watched, options.percentile))
+    };
+    let all: Vec<_> = watched.into_iter().zip(ranges).collect();
+    let mut all: BTreeMap<Edge, Statistics> = all.into_par_iter().map(statistics).collect();
+    match options.method {
+        Method::Auto => downstream::choose(graph, inputs, samples, &mut all, progress)?,
+        method => all.values_mut().for_each(|s| s.chosen = method),
+    }
+    Ok(all)
+}
+
+/// The ranges that were chosen.
+pub fn ranges(statistics: &BTreeMap<Edge, Statistics>) -> Ranges {
+    statistics.iter().map(|(&edge, s)| (edge, s.range())).collect()
+}
+
+/// One pass over the samples.
+fn observe(
     graph: &Graph,
     inputs: &[Edge],
     edges: &[Edge],
     samples: &dyn Source,
     progress: Progress<'_>,
-) -> Result<Ranges, Problems> {
+) -> Result<BTreeMap<Edge, Watched>, Problems> {
     let total = samples.count();
     if total == 0 {
         let help = "give pictures or arrays that look like what the network will see; 100 to 200 are plenty";
         return Err(Problems::file(Reason::new("there are no calibration samples").help(help)));
     }
-    let mut observers = vec![MinMax::default(); edges.len()];
+    let observers: BTreeMap<Edge, Mutex<Observer>> = edges.iter().map(|&e| (e, Mutex::default())).collect();
+    let mut averages: BTreeMap<Edge, Average> = BTreeMap::new();
     let indices: Vec<usize> = (0..total).collect();
-    for batch in indices.chunks(rayon::current_num_threads()) {
+    for batch in indices.chunks(STRIDE * rayon::current_num_threads()) {
         progress("calibrating", batch[0], total);
-        let values = |&i: &usize| values(graph, inputs, edges, &samples.get(i)?);
-        let values: Vec<Vec<Arc<Tensor>>> = batch.par_iter().map(values).collect::<Result<_, _>>()?;
-        observers.par_iter_mut().enumerate().for_each(|(i, o)| {
-            values.iter().filter_map(|v| v[i].as_f32().ok()).for_each(|x| o.observe(x));
-        });
+        let one = |&i: &usize| sample(graph, inputs, &observers, &samples.get(i)?);
+        let seen: Vec<Result<BTreeMap<Edge, Range>, Problems>> = batch.par_iter().map(one).collect();
+        for ranges in seen {
+            ranges?.into_iter().for_each(|(edge, range)| averages.entry(edge).or_default().follow(range));
+        }
     }
     progress("calibrating", total, total);
-    ranges(graph, edges, &observers)
+    let average = |e: &Edge| averages.get(e).copied().unwrap_or_default();
+    let observer = |o: Mutex<Observer>| o.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(observers.into_iter().map(|(e, o)| (e, (observer(o), average(&e)))).collect())
+}
+
+/// Shows all values of one sample to the observers, and gives the sample's own ranges.
+fn sample(
+    graph: &Graph,
+    inputs: &[Edge],
+    observers: &BTreeMap<Edge, Mutex<Observer>>,
+    sample: &Sample,
+) -> Result<BTreeMap<Edge, Range>, Problems> {
+    let edges: Vec<Edge> = observers.keys().copied().collect();
+    let (mut ranges, mut problems) = (BTreeMap::new(), Problems::default());
+    watch(
+        graph,
+        &feeds(inputs, sample)?,
+        &edges,
+        Products::Fast,
+        &mut |edge, tensor| match tensor.as_f32() {
+            Ok(x) => {
+                let one = Observer::of(x);
+                ranges.extend(one.range.map(|range| (edge, range)));
+                if let Some(all) = observers.get(&edge) {
+                    all.lock().unwrap_or_else(PoisonError::into_inner).add(&one);
+                }
+            }
+            Err(reason) => problems.add(&graph.node(edge.node).name, graph.node(edge.node).op.name(), reason),
+        },
+    )?;
+    problems.into_result(ranges)
 }
 
 /// What a sample feeds, one tensor for each input.
@@ -96,39 +196,21 @@ pub fn feeds(inputs: &[Edge], sample: &Sample) -> Result<HashMap<Edge, Arc<Tenso
     Ok(inputs.iter().copied().zip(sample.iter().cloned()).collect())
 }
 
-/// All observed values of one sample.
-fn values(
-    graph: &Graph,
-    inputs: &[Edge],
-    edges: &[Edge],
-    sample: &Sample,
-) -> Result<Vec<Arc<Tensor>>, Problems> {
-    let y = run(graph, &feeds(inputs, sample)?, edges, Products::Fast)?;
+/// The exact ranges; a value that is no number is a problem of the node that gives it.
+fn exact(graph: &Graph, watched: &BTreeMap<Edge, Watched>) -> Result<Vec<Range>, Problems> {
     let mut problems = Problems::default();
-    for (edge, tensor) in edges.iter().zip(&y) {
-        if let Err(reason) = tensor.as_f32().map(|_| ()) {
-            problems.add(&graph.node(edge.node).name, graph.node(edge.node).op.name(), reason);
-        }
-    }
-    problems.into_result(y)
-}
-
-/// What the observers saw; a value that is no number is a problem of the first node that gives one.
-fn ranges(graph: &Graph, edges: &[Edge], observers: &[MinMax]) -> Result<Ranges, Problems> {
-    let mut problems = Problems::default();
-    for (edge, observer) in edges.iter().zip(observers) {
+    for (edge, (observer, _)) in watched {
         let node = graph.node(edge.node);
-        if observer.not_finite() > 0 {
-            let found = format!("{} values are NaN or infinite", observer.not_finite());
+        if observer.not_finite > 0 {
+            let found = format!("{} values are NaN or infinite", observer.not_finite);
             let help = match node.op {
                 Op::Placeholder(_) => "check the preprocessing of the calibration samples",
                 _ => "check the weights of the model and the preprocessing of the calibration samples",
             };
             problems.add(&node.name, node.op.name(), Reason::new(found).help(help));
-        } else if observer.range().is_none() {
+        } else if observer.range.is_none() {
             problems.add(&node.name, node.op.name(), Reason::new("no value was seen on any sample"));
         }
     }
-    let seen = edges.iter().zip(observers).filter_map(|(&e, o)| Some((e, o.range()?))).collect();
-    problems.into_result(seen)
+    problems.into_result(watched.values().filter_map(|(o, _)| o.range).collect())
 }

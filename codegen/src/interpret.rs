@@ -9,7 +9,7 @@ use crate::graph::{Edge, Graph, Node, NodeId};
 use crate::limits::Budget;
 use crate::ops::{Fact, Inputs, Op, Products};
 use crate::tensor::{Tensor, name};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Computes `fetches` from `feeds`. Any edge may be fed, not only placeholders.
@@ -30,11 +30,33 @@ pub fn run_within(
     products: Products,
     budget: Budget,
 ) -> Result<Vec<Arc<Tensor>>, Problems> {
-    let mut plan = Run::new(graph, feeds, fetches, products, budget)?;
+    let mut plan = Run::new(graph, feeds, fetches, fetches, products, budget)?;
     for id in std::mem::take(&mut plan.order) {
-        plan.step(id)?;
+        plan.step(id, &mut |_, _| {})?;
     }
     fetches.iter().map(|&e| plan.value(e)).collect()
+}
+
+/// Computes what `edges` need and shows each of them as soon as it is there. No tensor lives longer than its readers
+/// need it, however many are shown.
+pub fn watch(
+    graph: &Graph,
+    feeds: &HashMap<Edge, Arc<Tensor>>,
+    edges: &[Edge],
+    products: Products,
+    show: &mut dyn FnMut(Edge, &Arc<Tensor>),
+) -> Result<(), Problems> {
+    let mut plan = Run::new(graph, feeds, edges, &[], products, Budget::RUN)?;
+    edges.iter().filter_map(|e| Some((*e, feeds.get(e)?))).for_each(|(edge, tensor)| show(edge, tensor));
+    let watched: HashSet<Edge> = edges.iter().filter(|e| !feeds.contains_key(e)).copied().collect();
+    for id in std::mem::take(&mut plan.order) {
+        plan.step(id, &mut |edge, tensor| {
+            if watched.contains(&edge) {
+                show(edge, tensor);
+            }
+        })?;
+    }
+    Ok(())
 }
 
 struct Run<'a> {
@@ -48,18 +70,20 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
+    /// A run that computes `wanted`, and keeps what of it is in `kept`.
     fn new(
         graph: &'a Graph,
         feeds: &HashMap<Edge, Arc<Tensor>>,
-        fetches: &[Edge],
+        wanted: &[Edge],
+        kept: &[Edge],
         products: Products,
         mut budget: Budget,
     ) -> Result<Self, Problems> {
         let cycle = |id| Problems::at(&graph.node(id).name, "", Reason::new("this node depends on itself"));
-        let needed = needed(graph, feeds, fetches);
+        let needed = needed(graph, feeds, wanted);
         let order: Vec<_> = graph.order().map_err(cycle)?.into_iter().filter(|id| needed[id.0]).collect();
         let mut pending = HashMap::new();
-        let reads = order.iter().flat_map(|&id| &graph.node(id).inputs).chain(fetches);
+        let reads = order.iter().flat_map(|&id| &graph.node(id).inputs).chain(kept);
         reads.for_each(|&e| *pending.entry(e).or_insert(0) += 1);
         let values = feeds.iter().map(|(&e, t)| (e, Arc::clone(t))).collect();
         for (edge, tensor) in feeds {
@@ -93,12 +117,13 @@ impl<'a> Run<'a> {
         }
         problems.into_result(())
     }
-    fn step(&mut self, id: NodeId) -> Result<(), Problems> {
+    fn step(&mut self, id: NodeId, show: &mut dyn FnMut(Edge, &Arc<Tensor>)) -> Result<(), Problems> {
         let node = self.graph.node(id);
         let x: Vec<_> = node.inputs.iter().map(|&e| self.value(e)).collect::<Result<_, _>>()?;
         let y = self.eval(id, &x).map_err(|reason| Problems::at(&node.name, node.op.name(), reason))?;
         for (port, tensor) in y.into_iter().enumerate() {
             let edge = Edge { node: id, port };
+            show(edge, &tensor);
             if self.pending.contains_key(&edge) && !self.values.contains_key(&edge) {
                 // An output that was fed keeps the fed value.
                 self.values.insert(edge, tensor);

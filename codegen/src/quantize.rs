@@ -12,7 +12,7 @@
 //! channel. Biases stay f32: oneDNN adds them to the scaled accumulator in f32, where an integer bias would be rounded
 //! once more before it is turned back into the same f32.
 use crate::build::constant;
-use crate::calibrate::{Progress, Source, calibrate};
+use crate::calibrate::{self, Progress, Source, calibrate};
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph};
 use crate::ops::Op;
@@ -54,6 +54,8 @@ pub struct Options {
     pub per_tensor: bool,
     /// What stays fp32.
     pub keep_fp32: Keep,
+    /// How ranges of activations are chosen.
+    pub calibration: calibrate::Options,
 }
 
 /// Quantizes `graph` with ranges measured on `samples`. The same graph, samples and options give the same bytes,
@@ -69,12 +71,14 @@ pub fn quantize(
     let inputs = inputs(&graph, &options.inputs);
     let layers = layer::find(&graph);
     let kept = options.keep_fp32.resolve(&graph, &layers)?;
-    let ranges = calibrate(&graph, &inputs, &plan::observed(&graph, &layers), samples, progress)?;
+    let edges = plan::observed(&graph, &layers);
+    let seen = calibrate(&graph, &inputs, &edges, &options.calibration, samples, progress)?;
     let (facts, _) = crate::facts::infer(&graph, &HashMap::new());
-    let plan = plan::plan(&graph, &facts, layers, &ranges, &kept);
+    let plan = plan::plan(&graph, &facts, layers, &calibrate::ranges(&seen), &kept);
     let quantized = rewrite::rewrite(&graph, &plan, options)?;
     verify(&quantized)?;
-    let report = report::report(&graph, &plan, &quantized);
+    let mut report = report::report(&graph, &plan, &quantized);
+    report.calibration = seen.into_values().collect();
     Ok((quantized, report))
 }
 

@@ -1,4 +1,5 @@
 //! What became int8, and why the rest did not.
+use crate::calibrate::Statistics;
 use crate::graph::{Graph, NodeId};
 use crate::ops::Op;
 use crate::quantize::plan::{Plan, Role};
@@ -25,6 +26,8 @@ pub struct Report {
     pub places: Vec<Place>,
     /// Nodes of the quantized graph that turn fp32 into int8 or back.
     pub conversions: usize,
+    /// What calibration saw and chose, an edge each.
+    pub calibration: Vec<Statistics>,
 }
 
 impl Report {
@@ -50,7 +53,8 @@ pub fn report(graph: &Graph, plan: &Plan, quantized: &Graph) -> Report {
     let order = graph.order().unwrap_or_default();
     let places = order.into_iter().filter_map(|id| place(graph, plan, id)).collect();
     let converts = |n: &&crate::graph::Node| matches!(n.op.name(), "QuantizeV2" | "Dequantize");
-    Report { places, conversions: quantized.nodes.iter().filter(converts).count() }
+    let conversions = quantized.nodes.iter().filter(converts).count();
+    Report { places, conversions, calibration: vec![] }
 }
 
 fn place(graph: &Graph, plan: &Plan, id: NodeId) -> Option<Place> {

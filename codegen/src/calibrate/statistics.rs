@@ -1,0 +1,77 @@
+//! What calibration saw of an edge and chose for it: the ranges that the plan uses, and what a report draws.
+use crate::calibrate::histogram::Histogram;
+use crate::calibrate::noise::{Steps, signal};
+
+use crate::calibrate::{Method, Range, Watched, kl, mse, percentile};
+
+/// One edge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statistics {
+    /// `node` or `node:port` of the optimised fp32 graph.
+    pub name: String,
+    /// Exactly what was seen.
+    pub seen: Range,
+    /// All values.
+    pub histogram: Histogram,
+    /// What each method would do, in the order of [`Method::PLAIN`].
+    pub candidates: Vec<Candidate>,
+    /// The method of the candidate that was chosen.
+    pub chosen: Method,
+}
+
+/// A threshold that a method gives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// Whose it is.
+    pub method: Method,
+    /// The `R` of `(0, R)` or `(-R, R)`; at most the greatest magnitude seen.
+    pub threshold: f32,
+    /// Share of the values that are clipped.
+    pub clipped: f64,
+    /// Expected squared error over the mean square of the values: rounding and clipping, by the histogram.
+    pub error: f64,
+    /// Squared error over mean square where the edge's readers give their results; known where methods are compared.
+    pub downstream: Option<f64>,
+}
+
+impl Statistics {
+    /// What all methods make of what was seen.
+    pub(super) fn new(name: String, seen: Range, (observer, average): Watched, percent: f64) -> Self {
+        let histogram = observer.histogram;
+        let signed = seen.min < 0.0;
+        let (magnitude, bins) = (f64::from(seen.magnitude()), histogram.bins(seen));
+        let energy = signal(&bins);
+        let candidate = |method| {
+            let found = match method {
+                Method::MinMax | Method::Auto => None,
+                Method::MovingAverage => Some(average.magnitude()),
+                Method::Percentile => percentile::threshold(&histogram, percent),
+                Method::Kl => kl::threshold(&histogram, signed),
+                Method::Mse => Some(mse::threshold(&bins, magnitude, signed)),
+            };
+            let threshold =
+                found.filter(|&t| t > 0.0 && t < magnitude).map_or(seen.magnitude(), |t| t as f32);
+            let steps = Steps::new(f64::from(threshold), signed);
+            // Of an edge that never was anything but zero there is no error.
+            let share = |part: f64, of: f64| if of > 0.0 { part / of } else { 0.0 };
+            let clipped = share(steps.clipped(&bins), histogram.count() as f64);
+            let error = if energy > 0.0 { steps.noise(&bins) / energy } else { 0.0 };
+            Candidate { method, threshold, clipped, error, downstream: None }
+        };
+        let candidates = Method::PLAIN.map(candidate).to_vec();
+        Self { name, seen, candidates, histogram, chosen: Method::MinMax }
+    }
+    /// Whether a value was negative.
+    pub fn signed(&self) -> bool {
+        self.seen.min < 0.0
+    }
+    /// What was chosen; `None` only if somebody took it out of the candidates.
+    pub fn choice(&self) -> Option<&Candidate> {
+        self.candidates.iter().find(|c| c.method == self.chosen)
+    }
+    /// The range to quantize: what was seen, clipped at the chosen threshold.
+    pub fn range(&self) -> Range {
+        let threshold = self.choice().map_or(self.seen.magnitude(), |c| c.threshold);
+        Range { min: self.seen.min.max(-threshold), max: self.seen.max.min(threshold) }
+    }
+}
