@@ -16,6 +16,7 @@ mod quantize;
 mod run;
 mod samples;
 mod shapes;
+mod zoo;
 
 use bakelite_codegen::error::Problems;
 use clap::{Parser, Subcommand};
@@ -48,6 +49,7 @@ enum Command {
     Quantize(quantize::Args),
     Compile(compile::Args),
     Run(run::Args),
+    Zoo(zoo::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Quantize(args) => quantize::main(&args),
         Command::Compile(args) => compile::main(&args),
         Command::Run(args) => run::main(&args),
+        Command::Zoo(args) => zoo::main(&args),
     };
     match done {
         Ok(text) => print(&text),

@@ -23,6 +23,7 @@ pub mod tensor;
 mod text;
 pub mod verify;
 pub mod wire;
+pub mod zoo;
 
 pub use passes::optimise;
 pub use quantize::quantize;

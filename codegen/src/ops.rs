@@ -31,7 +31,7 @@ pub trait Operation: Sized {
     /// Appends the op's kernel calls to the program that is being compiled; see [`crate::lower`]. Not asked of a node
     /// all of whose outputs are constants.
     fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason>;
-    /// Multiply-accumulates of one run, counted without padding; zero for what has none.
+    /// Multiply-accumulates of one run, those on padding too, as papers count; zero for what has none.
     fn macs(&self, x: &[Fact], y: &[Fact]) -> u64;
 }
 

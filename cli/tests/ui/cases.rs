@@ -6,7 +6,7 @@ use bakelite_codegen::wire::NodeDef;
 
 /// All cases, by class.
 pub(crate) fn all() -> Vec<Case> {
-    [files(), graphs(), tensors(), shapes(), ranges(), names(), samples()].into_iter().flatten().collect()
+    [files(), graphs(), tensors(), shapes(), ranges(), names(), samples(), zoo()].into_iter().flatten().collect()
 }
 
 fn inspect(name: &'static str, bytes: Vec<u8>) -> Case {
@@ -52,6 +52,11 @@ fn graphs() -> Vec<Case> {
             args: "run g.pb --feed x=x.npy --fetch conv=y.npy",
         },
     ]
+}
+
+/// Networks that the zoo has not.
+fn zoo() -> Vec<Case> {
+    vec![Case { name: "zoo_unknown", files: vec![], args: "zoo resnet5 -o g.pb" }]
 }
 
 /// Tensors that claim more than there is.

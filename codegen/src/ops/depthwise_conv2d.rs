@@ -91,6 +91,6 @@ impl Operation for DepthwiseConv2d {
         else {
             return 0;
         };
-        [*batch, *ic, *q].iter().fold(geometry.taps_inside(), |macs, &n| macs.saturating_mul(n as u64))
+        [*batch, *ic, *q].iter().fold(geometry.taps(), |macs, &n| macs.saturating_mul(n as u64))
     }
 }

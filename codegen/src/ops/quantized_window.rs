@@ -207,12 +207,12 @@ impl Convolution {
         site.product(self.product(&Known::from(&x[..]))?)
     }
 
-    /// Multiply-accumulates without padding.
+    /// Multiply-accumulates, those on padding too.
     pub fn macs(&self, x: &[Fact]) -> u64 {
         let k = Known::from(x);
         let Ok((geometry, [batch, .., channels])) = self.geometry(&k) else { return 0 };
         let inputs = if self.depthwise { 1 } else { k.nhwc(0).map_or(0, |s| s[3]) };
-        [batch, channels, inputs].iter().fold(geometry.taps_inside(), |n, &d| n.saturating_mul(d as u64))
+        [batch, channels, inputs].iter().fold(geometry.taps(), |n, &d| n.saturating_mul(d as u64))
     }
 }
 
