@@ -6,7 +6,10 @@ use bakelite_codegen::wire::NodeDef;
 
 /// All cases, by class.
 pub(crate) fn all() -> Vec<Case> {
-    [files(), graphs(), tensors(), shapes(), ranges(), names(), samples(), zoo()].into_iter().flatten().collect()
+    [files(), graphs(), tensors(), shapes(), ranges(), names(), samples(), zoo()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn inspect(name: &'static str, bytes: Vec<u8>) -> Case {
