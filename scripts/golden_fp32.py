@@ -146,6 +146,36 @@ case("fill", r.Fill, i32(2, 3), np.float32(1.5))
 case("range", r.Range, np.int32(7), np.int32(-2), np.int32(-3))
 case("tile", r.Tile, f32(2, 3), i32(2, 3))
 
+# New cases stand at the end, so that the random numbers of the others stay.
+ROUNDED = dict(ulps=4, absolute=1e-6)
+for corners, centers in [(False, False), (True, False), (False, True)]:
+    how = dict(align_corners=corners, half_pixel_centers=centers)
+    name = f"{int(corners)}{int(centers)}"
+    for height, width in [(14, 12), (3, 11), (1, 1), (7, 6)]:
+        case(f"resize_bilinear_{name}_{height}", r.ResizeBilinear, image, i32(height, width), **how, **ROUNDED)
+        case(f"resize_nearest_{name}_{height}", r.ResizeNearestNeighbor, image, i32(height, width), **how)
+case("resize_bilinear_bytes", r.ResizeBilinear, np.arange(24, dtype=np.uint8).reshape(1, 4, 2, 3), i32(5, 5), **ROUNDED)
+few = np.float32([-1, 0, 1, np.nan, 2, np.inf, -np.inf, -0.0])
+for op in ["Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"]:
+    case(f"compare_{op}", getattr(r, op), few[:, None], few)
+    case(f"compare_integers_{op}", getattr(r, op), i32(3, -1, 7), i32(3, 7, -1))
+truth = np.array([True, False])
+for op in ["LogicalAnd", "LogicalOr"]:
+    case(f"logical_{op}", getattr(r, op), truth[:, None], truth)
+case("logical_LogicalNot", r.LogicalNot, truth)
+case("select_v2", r.SelectV2, truth[:, None], f32(1, 3), np.float32(0.5))
+case("select_rows", r.Select, truth, f32(2, 3), f32(2, 3))
+case("select_one", r.Select, np.array(False), i32(1, 2), i32(3, 4))
+case("select_each", r.Select, np.array([[True, False, True]]), f32(1, 3), f32(1, 3))
+case("top_k", r.TopKV2, np.round(f32(3, 50)), np.int32(7), outputs=2)
+case("top_k_all", r.TopKV2, np.round(f32(9)), np.int32(9), outputs=2)
+for mode in ["REFLECT", "SYMMETRIC"]:
+    case(f"mirror_pad_{mode}", r.MirrorPad, image, np.array([[0, 1], [2, 3], [5, 0], [1, 2]], np.int32), mode=mode)
+    case(f"mirror_pad_row_{mode}", r.MirrorPad, i32(1, 2, 3, 4), np.array([[3, 2]], np.int64), mode=mode)
+case("binary_Pow", r.Pow, np.abs(wide)[:, None], f32(5), ulps=4)
+case("binary_Pow_whole", r.Pow, wide[:, None], np.float32([2, 3, -1, 0, 0.5]), ulps=4)
+case("binary_DivNoNan", r.DivNoNan, few[:, None], few)
+
 with tf.compat.v1.Session(graph=graph) as session:
     values = session.run([y for _, y, _ in cases])
 with graph.as_default():

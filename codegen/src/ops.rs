@@ -92,7 +92,7 @@ ops! {
     depthwise_conv2d::DepthwiseConv2d: "DepthwiseConv2dNative";
     matmul::MatMul: "MatMul";
     bias_add::BiasAdd: "BiasAdd";
-    binary::Binary: "Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum", "SquaredDifference", "FloorDiv", "FloorMod";
+    binary::Binary: "Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum", "SquaredDifference", "DivNoNan", "Pow", "FloorDiv", "FloorMod";
     add_n::AddN: "AddN";
     unary::Unary: "Relu", "Relu6", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Softplus", "Exp", "Log", "Sqrt", "Rsqrt", "Neg", "Abs", "Square", "Reciprocal";
     fused_batch_norm::FusedBatchNorm: "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3";
@@ -126,6 +126,12 @@ ops! {
     fill::Fill: "Fill";
     range::Range: "Range";
     tile::Tile: "Tile";
+    mirror_pad::MirrorPad: "MirrorPad";
+    compare::Compare: "Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual";
+    logical::Logical: "LogicalAnd", "LogicalOr", "LogicalNot";
+    select::Select: "Select", "SelectV2";
+    top_k::TopK: "TopKV2";
+    resize::Resize: "ResizeBilinear", "ResizeNearestNeighbor";
 }
 
 impl Op {

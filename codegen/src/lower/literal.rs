@@ -74,6 +74,7 @@ literal! { requantize::Params { x, y, base, rule } }
 literal! { requantize::FixedParams { x, y, scale, offset } }
 literal! { float::conv::Params { x, y, window } }
 literal! { float::dwconv::Params { x, y, window } }
+literal! { float::resize::Axis { x, y, scale, centers } }
 literal! { float::pool::Params { function, x, y, window } }
 
 impl<const T: usize> Literal for kernels::float::Nest<T> {
@@ -136,6 +137,8 @@ macro_rules! enums {
 enums! {
     "float::unary::Function": kernels::float::unary::Function,
     "float::binary::Function": kernels::float::binary::Function,
+    "float::compare::Function": kernels::float::compare::Function,
+    "float::integers::Function": kernels::float::integers::Function,
     "float::pool::Function": kernels::float::pool::Function,
     "float::reduce::Function": kernels::float::reduce::Function,
 }

@@ -61,6 +61,7 @@ impl StridedSlice {
     }
     /// The slice of a tensor of shape `x`.
     pub(super) fn slice(&self, x: &[usize], begin: &[i64], end: &[i64], steps: &[i64]) -> Result<Slice, Reason> {
+        crate::tensor::elements(x)?;
         let entries = begin.len();
         if end.len() != entries || steps.len() != entries || entries > 32 {
             let found = format!("{entries} begins, {} ends, {} strides", end.len(), steps.len());

@@ -1,6 +1,6 @@
 //! `y[i] = f(a[i], b[i])` with broadcasting. Cost: one operation an output, memory bound.
 
-use super::Nest;
+use super::{Nest, math};
 use crate::isa::{Isa, Kernel};
 
 /// A function of two numbers. Maximum and Minimum give NaN if either is.
@@ -11,6 +11,9 @@ pub enum Function {
     Sub,
     Mul,
     Div,
+    /// `a / b`, and 0 where b is 0.
+    DivNoNan,
+    Pow,
     Maximum,
     Minimum,
     SquaredDifference,
@@ -24,6 +27,9 @@ pub fn reference(function: Function, a: f32, b: f32) -> f32 {
         Function::Sub => a - b,
         Function::Mul => a * b,
         Function::Div => a / b,
+        Function::DivNoNan if b == 0.0 => 0.0,
+        Function::DivNoNan => a / b,
+        Function::Pow => math::pow(a.into(), b.into()) as f32,
         Function::Maximum if a > b || a.is_nan() => a,
         Function::Minimum if a < b || a.is_nan() => a,
         Function::Maximum | Function::Minimum => b,
@@ -51,39 +57,17 @@ impl Kernel for Binary<'_> {
     /// The match stands outside the loops, so that each loop is one function's.
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {
-        match self.function {
-            Function::Add => self.apply(|a, b| reference(Function::Add, a, b)),
-            Function::Sub => self.apply(|a, b| reference(Function::Sub, a, b)),
-            Function::Mul => self.apply(|a, b| reference(Function::Mul, a, b)),
-            Function::Div => self.apply(|a, b| reference(Function::Div, a, b)),
-            Function::Maximum => self.apply(|a, b| reference(Function::Maximum, a, b)),
-            Function::Minimum => self.apply(|a, b| reference(Function::Minimum, a, b)),
-            Function::SquaredDifference => self.apply(|a, b| reference(Function::SquaredDifference, a, b)),
+        /// One loop for each of the functions.
+        macro_rules! each {
+            ($($name:ident)*) => {
+                match self.function {
+                    $(Function::$name => {
+                        self.nest.zip(self.a, self.b, self.y, |a, b| reference(Function::$name, a, b));
+                    })*
+                }
+            };
         }
-    }
-}
-
-impl Binary<'_> {
-    /// The innermost loop is contiguous or repeats one element; other strides go element by element.
-    #[inline(always)]
-    fn apply(self, f: impl Fn(f32, f32) -> f32) {
-        let Self { nest, a, b, y, .. } = self;
-        let n = nest.inner();
-        match [nest.step(0), nest.step(1), nest.step(2)] {
-            [1, 1, 1] => nest.rows(|[i, j, o]| {
-                let pairs = a[i..][..n].iter().zip(&b[j..][..n]);
-                y[o..][..n].iter_mut().zip(pairs).for_each(|(y, (&a, &b))| *y = f(a, b));
-            }),
-            [1, 0, 1] => nest.rows(|[i, j, o]| {
-                let b = b[j];
-                y[o..][..n].iter_mut().zip(&a[i..][..n]).for_each(|(y, &a)| *y = f(a, b));
-            }),
-            [0, 1, 1] => nest.rows(|[i, j, o]| {
-                let a = a[i];
-                y[o..][..n].iter_mut().zip(&b[j..][..n]).for_each(|(y, &b)| *y = f(a, b));
-            }),
-            _ => nest.each(|[i, j, o]| y[o] = f(a[i], b[j])),
-        }
+        each!(Add Sub Mul Div DivNoNan Pow Maximum Minimum SquaredDifference);
     }
 }
 
@@ -101,6 +85,12 @@ mod tests {
             testing::run(isa, Binary { function: Function::Sub, nest: &nest, a, b, y: &mut y });
             assert_eq!(y, [0.0, -1.0, -3.0, 9.0, 8.0, 6.0], "{isa}");
         }
+    }
+
+    #[test]
+    fn nothing_divided_by_nothing() {
+        let f = |a, b| reference(Function::DivNoNan, a, b);
+        assert_eq!([f(1.0, 4.0), f(1.0, 0.0), f(0.0, -0.0)], [0.25, 0.0, 0.0]);
     }
 
     #[test]

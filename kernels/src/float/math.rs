@@ -109,6 +109,23 @@ pub fn expm1(x: f64) -> f64 {
     if x.abs() < 1.0 / (1 << 16) as f64 { near } else { exp(x) - 1.0 }
 }
 
+/// x^y = e^(y ln|x|), negative where x is and y is odd; of a negative x only for whole y.
+#[inline(always)]
+pub fn pow(x: f64, y: f64) -> f64 {
+    let magnitude = exp(y * log(x.abs()));
+    // Beyond 2^53 every f64 is even, and the conversion's limits do not matter.
+    let whole = y as i64;
+    let is_whole = whole as f64 == y || y.is_infinite();
+    let signed = if x.is_sign_negative() && is_whole && whole & 1 == 1 && y.is_finite() {
+        -magnitude
+    } else {
+        magnitude
+    };
+    let real = if x < 0.0 && x.is_finite() && !is_whole { f64::NAN } else { signed };
+    let known = if x.is_nan() || y.is_nan() { f64::NAN } else { real };
+    if y == 0.0 || x == 1.0 || (x == -1.0 && y.is_infinite()) { 1.0 } else { known }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +158,19 @@ mod tests {
         check("sigmoid", sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 1);
         check("expm1", expm1, f64::exp_m1, 1);
         check("softplus", softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p() + x * 0.0, 1);
+    }
+
+    #[test]
+    fn powers() {
+        let ends =
+            [0.0f32, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 2.0, -3.0, 0.5, 7.25];
+        let exponents = ends.into_iter().chain([3.0, -2.0, -0.75, 1e10, 33.0]);
+        for (x, y) in
+            exponents.flat_map(|y| ends.into_iter().chain(floats().step_by(9973)).map(move |x| (x, y)))
+        {
+            let (got, want) = (pow(x.into(), y.into()) as f32, f64::from(x).powf(y.into()) as f32);
+            assert!(ulps(got, want) <= 1, "{x:e}^{y:e} = {got:e}, wanted {want:e}");
+        }
     }
 
     #[test]

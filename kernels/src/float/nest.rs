@@ -96,6 +96,30 @@ impl<const T: usize> Nest<T> {
     }
 }
 
+impl Nest<3> {
+    /// `y = f(a, b)` at every turn over (a, b, y). A row that is contiguous in y and contiguous or one element in the
+    /// operands is a plain loop; other strides go element by element.
+    #[inline(always)]
+    pub fn zip<A: Copy, B: Copy, Y>(&self, a: &[A], b: &[B], y: &mut [Y], f: impl Fn(A, B) -> Y) {
+        let n = self.inner();
+        match [self.step(0), self.step(1), self.step(2)] {
+            [1, 1, 1] => self.rows(|[i, j, o]| {
+                let pairs = a[i..][..n].iter().zip(&b[j..][..n]);
+                y[o..][..n].iter_mut().zip(pairs).for_each(|(y, (&a, &b))| *y = f(a, b));
+            }),
+            [1, 0, 1] => self.rows(|[i, j, o]| {
+                let b = b[j];
+                y[o..][..n].iter_mut().zip(&a[i..][..n]).for_each(|(y, &a)| *y = f(a, b));
+            }),
+            [0, 1, 1] => self.rows(|[i, j, o]| {
+                let a = a[i];
+                y[o..][..n].iter_mut().zip(&b[j..][..n]).for_each(|(y, &b)| *y = f(a, b));
+            }),
+            _ => self.each(|[i, j, o]| y[o] = f(a[i], b[j])),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
