@@ -102,6 +102,6 @@ impl<S: Sum, A: Activation, O: Output> Epilogue for Finish<S, A, O> {
 
 /// The channel, within a part of a group, of dword `dword` of vector `s`.
 #[inline(always)]
-const fn channel<const NV: usize>(s: usize, dword: usize) -> usize {
+pub(crate) const fn channel<const NV: usize>(s: usize, dword: usize) -> usize {
     (dword / 4 * NV + s) * 4 + dword % 4
 }

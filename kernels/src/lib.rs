@@ -33,6 +33,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod combine;
 pub mod conv;
 pub mod copy;
 pub mod decode;

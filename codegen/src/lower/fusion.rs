@@ -14,9 +14,11 @@ use crate::facts::Facts;
 use crate::graph::{Edge, Graph, NodeId};
 use crate::lower::{Element, Site, nhwc};
 use crate::ops::{Fact, Op};
+use combination::Combination;
 use std::collections::HashMap;
 use table::Table;
 
+mod combination;
 mod table;
 
 /// The most nodes of a region, counted once a path: what bounds the time to understand one.
@@ -39,7 +41,12 @@ pub(super) struct Region {
     pub(super) inputs: Vec<Edge>,
     /// The ops from first to last, for the reader.
     pub(super) ops: String,
-    table: Table,
+    kind: Kind,
+}
+
+enum Kind {
+    Table(Table),
+    Combination(Combination),
 }
 
 impl Fusions {
@@ -56,7 +63,10 @@ impl Fusions {
 impl Region {
     /// Appends the calls that compute output 0.
     pub(super) fn lower(&self, site: &mut Site<'_, '_>) -> Result<(), Reason> {
-        self.table.lower(site)
+        match &self.kind {
+            Kind::Table(table) => table.lower(site),
+            Kind::Combination(combination) => combination.lower(site),
+        }
     }
 }
 
@@ -162,19 +172,29 @@ impl Finder<'_> {
         found.filter(|_| nodes <= MAX_NODES).map(|origin| Origin { nodes, channels, ..origin })
     }
 
-    /// The region that ends at a node.
+    /// The region that ends at a node. One table is the cheapest; a table a channel is slower than arithmetic.
     fn region(&self, id: NodeId) -> Option<Region> {
-        let y = Edge::from(id);
         if self.is_alias(id) {
             return None;
         }
-        let origin = self.origins.get(&y)?;
-        let nodes = self.nodes(y, &[origin.x]);
-        if nodes.iter().filter(|id| !self.is_alias(**id)).count() < 2 {
-            return None;
-        }
-        let table = Table::of(self, y, *origin)?;
-        Some(Region { inputs: vec![origin.x], ops: self.ops(id, &nodes), table })
+        let region = |inputs: &[Edge], kind: Kind| {
+            let nodes = self.nodes(id.into(), inputs);
+            Region { inputs: inputs.to_vec(), ops: self.ops(id, &nodes), kind }
+        };
+        let table =
+            |origin: Origin| Some(region(&[origin.x], Kind::Table(Table::of(self, id.into(), origin)?)));
+        let origin = self.origins.get(&id.into()).copied().filter(|origin| self.is_worth(id, origin));
+        let one = origin.filter(|origin| origin.channels == 1).and_then(table);
+        let combination = || {
+            let combination = Combination::of(self, id)?;
+            Some(region(&combination.inputs.clone(), Kind::Combination(combination)))
+        };
+        one.or_else(combination).or_else(|| origin.and_then(table))
+    }
+
+    /// Whether a table would do more than one op.
+    fn is_worth(&self, id: NodeId, origin: &Origin) -> bool {
+        self.nodes(id.into(), &[origin.x]).iter().filter(|id| !self.is_alias(**id)).count() > 1
     }
 
     /// Whether a node costs nothing; and what it names may be needed itself.

@@ -62,6 +62,9 @@ literal! { in epilogue: LeakyRelu { alpha } }
 literal! { in epilogue: Requantize { inverse, low, high, zero_point } }
 literal! { in epilogue: ToI32 { inverse } }
 
+literal! { combine::Decode { zero_point, scale } }
+literal! { combine::Params { a, b, y, function, decode, output } }
+literal! { combine::ChannelsParams { x, y, next, function, decode, output } }
 literal! { lut::Params { x, y } }
 literal! { decode::Rule { half, scale, base } }
 literal! { decode::Params { x, y, rule } }
@@ -135,6 +138,7 @@ macro_rules! enums {
 }
 
 enums! {
+    "combine::Function": kernels::combine::Function,
     "float::unary::Function": kernels::float::unary::Function,
     "float::binary::Function": kernels::float::binary::Function,
     "float::compare::Function": kernels::float::compare::Function,

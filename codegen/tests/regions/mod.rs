@@ -1,16 +1,16 @@
-//! Elementwise regions between bytes, as calibrated graphs have them: each is one layer of compiled code.
+//! Elementwise regions between bytes, as calibrated graphs have them: one layer of compiled code each.
 use DataType::{DtFloat, DtQint8, DtQuint8};
 use bakelite_codegen::build::{add_constant, op};
 use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::tensor::{Data, DataType, Tensor};
 
-/// A graph of byte placeholders `x0`, `x1`, whose output is a QuantizeV2, and the kernel of its one layer.
+/// A graph of byte placeholders `x0`, `x1`, whose output is a QuantizeV2, and the kernels of its layers.
 pub(crate) struct Region {
     pub(crate) name: &'static str,
     pub(crate) graph: Graph,
     /// The value of each placeholder.
     pub(crate) feeds: Vec<(Edge, Tensor)>,
-    pub(crate) kernel: &'static str,
+    pub(crate) kernels: Vec<&'static str>,
 }
 
 /// A graph that grows at its end.
@@ -86,9 +86,9 @@ impl Builder {
         let clipped = self.float("Relu6", &[shifted]);
         self.float("Mul", &[clipped, sixth])
     }
-    fn finish(mut self, name: &'static str, y: Edge, kernel: &'static str) -> Region {
+    fn finish(mut self, name: &'static str, y: Edge, kernels: &[&'static str]) -> Region {
         self.graph.outputs = vec![y];
-        Region { name, graph: self.graph, feeds: self.feeds, kernel }
+        Region { name, graph: self.graph, feeds: self.feeds, kernels: kernels.to_vec() }
     }
 }
 
@@ -105,7 +105,31 @@ fn unary(
     let x = b.input(from, &SHAPE, 7.3);
     let y = f(&mut b, x);
     let y = b.encode(y, to, 5.1);
-    b.finish(name, y, kernel)
+    b.finish(name, y, &[kernel])
+}
+
+/// A region of two tensors of one shape.
+fn binary(name: &'static str, [a, b, y]: [DataType; 3], ops: &[&str]) -> Region {
+    let mut builder = Builder::new();
+    let (a, b) = (builder.input(a, &SHAPE, 6.1), builder.input(b, &SHAPE, 3.7));
+    let mut v = builder.float(ops[0], &[a, b]);
+    for op in &ops[1..] {
+        v = builder.float(op, &[v]);
+    }
+    let y = builder.encode(v, y, 6.5);
+    builder.finish(name, y, &["combine::Pair"])
+}
+
+/// Squeeze and excite: channels times their gates, which have a layer of their own.
+fn gated(name: &'static str, gate: impl Fn(&mut Builder, Edge) -> Edge) -> Region {
+    let mut b = Builder::new();
+    let x = b.input(DtQint8, &SHAPE, 6.1);
+    let [batch, _, _, channels] = SHAPE;
+    let g = b.input(DtQint8, &[batch, 1, 1, channels], 4.0);
+    let g = gate(&mut b, g);
+    let y = b.float("Mul", &[x, g]);
+    let y = b.encode(y, DtQint8, 6.5);
+    b.finish(name, y, &["lut::Map", "combine::Channels"])
 }
 
 /// All regions.
@@ -134,6 +158,25 @@ pub(crate) fn all() -> Vec<Region> {
             let x = b.decode(bytes, DtQint8, 4.0);
             b.float("Tanh", &[x])
         }),
+        unary("factors", [DtQint8, DtQint8], "combine::Channels", |b, x| {
+            let factor = b.constant(&[19], |c| 0.1 * c as f32 - 0.7);
+            b.float("Mul", &[factor, x])
+        }),
+        unary("bias_relu", [DtQuint8, DtQuint8], "combine::Channels", |b, x| {
+            let bias = b.constant(&[19], |c| 0.4 * c as f32 - 3.0);
+            let y = b.float("BiasAdd", &[x, bias]);
+            b.float("Relu", &[y])
+        }),
+        gated("gate", |_, g| g),
+        gated("gate_hard_sigmoid", Builder::hard_sigmoid),
+        binary("add", [DtQint8, DtQint8, DtQint8], &["AddV2"]),
+        binary("add_unsigned", [DtQuint8, DtQint8, DtQint8], &["Add"]),
+        binary("add_relu", [DtQint8, DtQuint8, DtQuint8], &["AddV2", "Relu"]),
+        binary("add_relu6", [DtQint8, DtQint8, DtQint8], &["AddV2", "Identity", "Relu6"]),
+        binary("sub", [DtQuint8, DtQint8, DtQint8], &["Sub"]),
+        binary("mul", [DtQuint8, DtQint8, DtQint8], &["Mul"]),
+        binary("maximum", [DtQint8, DtQint8, DtQint8], &["Maximum", "Relu6"]),
+        binary("minimum", [DtQuint8, DtQuint8, DtQuint8], &["Minimum"]),
         unary("per_channel", [DtQint8, DtQint8], "lut::PerChannel", |b, x| {
             let factor = b.constant(&[19], |c| 0.1 * c as f32 - 0.7);
             let offset = b.constant(&[1, 1, 1, 19], |c| 0.3 * c as f32 - 2.0);
