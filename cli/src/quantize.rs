@@ -7,7 +7,7 @@ use bakelite::preprocess::Preprocess;
 use bakelite_codegen::calibrate::{self, Method, Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
-use bakelite_codegen::quantize::{Keep, OpSet, Options, quantize};
+use bakelite_codegen::quantize::{Keep, OpSet, Options, Switch, quantize};
 use bakelite_codegen::{facts, graphdef};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -75,6 +75,12 @@ pub(crate) struct Args {
     /// Keep the layers fp32 that read the inputs
     #[arg(long)]
     first_layer_fp32: bool,
+    /// Scale weights across layers, so that the channels of a tensor fill its range alike; auto: if it helps
+    #[arg(long, value_name = "auto|on|off", default_value = "auto", value_parser = switch)]
+    equalize: Switch,
+    /// Take the mean error of the rounded weights out of the biases; auto: if it helps
+    #[arg(long, value_name = "auto|on|off", default_value = "auto", value_parser = switch)]
+    bias_correction: Switch,
     /// TensorFlow's older op names, or _FusedQuantizedConv2D and its kind
     #[arg(long, value_name = "classic|fused", default_value = "classic", value_parser = op_set)]
     op_set: OpSet,
@@ -83,6 +89,15 @@ pub(crate) struct Args {
 fn percentile(text: &str) -> Result<f64, String> {
     let inside = |p: &f64| *p > 50.0 && *p <= 100.0;
     text.parse().ok().filter(inside).ok_or_else(|| "expected a number above 50, up to 100".to_owned())
+}
+
+fn switch(text: &str) -> Result<Switch, String> {
+    match text {
+        "auto" => Ok(Switch::Auto),
+        "on" => Ok(Switch::On),
+        "off" => Ok(Switch::Off),
+        _ => Err("expected auto, on or off".to_owned()),
+    }
 }
 
 fn op_set(text: &str) -> Result<OpSet, String> {
@@ -107,7 +122,16 @@ pub(crate) fn main(args: &Args) -> Outcome {
         Keep { patterns: args.keep_fp32.clone(), first_layer: args.first_layer_fp32, ..Keep::default() };
     let calibration = calibrate::Options { method: args.method, percentile: args.percentile };
     let (op_set, per_tensor) = (args.op_set, args.per_tensor);
-    let options = Options { inputs, outputs, op_set, per_tensor, keep_fp32, calibration };
+    let options = Options {
+        inputs,
+        outputs,
+        op_set,
+        per_tensor,
+        keep_fp32,
+        calibration,
+        equalise: args.equalize,
+        correct_bias: args.bias_correction,
+    };
     let count = sources.count();
     let mut stages = progress::Stages::default();
     let (graph, report) =

@@ -5,14 +5,14 @@ use crate::error::{Problem, Problems};
 use crate::graph::Graph;
 use crate::verify::verify;
 
-mod affine;
+pub(crate) mod affine;
 pub mod fold_batch_norm;
 pub mod fold_constants;
 pub mod fold_scale;
 pub mod fuse_pad;
 pub mod merge_equal;
 pub mod move_squeeze;
-mod product;
+pub(crate) mod product;
 pub mod recognise_activation;
 pub mod recognise_hard_swish;
 pub mod remove_dropout;

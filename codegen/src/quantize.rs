@@ -2,24 +2,34 @@
 //!
 //! ```text
 //! optimise     passes
+//! equalise     equalise    weights scaled across layers, if it helps
 //! find         layer.rs    convolutions and products with their bias, activation, residual sum
 //! calibrate    calibrate   the range of every edge that may become int8
+//! correct      bias        biases less the mean error of rounded weights, if it helps
 //! plan         plan.rs     which nodes are int8, of which type, over which range
 //! rewrite      rewrite.rs  the new graph
 //! ```
+//!
+//! What may help is decided by trying (`choose`): signal over noise at the outputs, on samples held out (`judge`).
 //!
 //! Activations are u8 behind what cannot be negative, s8 elsewhere, over `(0, R)` or `(-R, R)`; weights s8 per output
 //! channel. Biases stay f32: oneDNN adds them to the scaled accumulator in f32, where an integer bias would be rounded
 //! once more before it is turned back into the same f32.
 use crate::build::constant;
-use crate::calibrate::{self, Progress, Source, calibrate};
+use crate::calibrate::{self, Progress, Ranges, Source, calibrate};
 use crate::error::{Problems, Reason};
+use crate::facts::Facts;
 use crate::graph::{Edge, Graph};
 use crate::ops::Op;
 use crate::passes::optimise;
 use crate::verify::verify;
 use std::collections::HashMap;
 
+pub mod bias;
+pub mod channels;
+pub mod choose;
+pub mod equalise;
+pub mod judge;
 pub mod keep;
 pub mod layer;
 pub mod node;
@@ -27,7 +37,13 @@ pub mod plan;
 pub mod report;
 pub mod rewrite;
 pub mod weights;
+use choose::Chooser;
+pub use choose::{Choice, Switch, Why};
+use judge::{Judge, Slice};
 pub use keep::Keep;
+use keep::Kept;
+use layer::Layer;
+use plan::Plan;
 pub use report::{Place, Report};
 
 /// Which of TensorFlow's names for the same arithmetic are written.
@@ -56,6 +72,10 @@ pub struct Options {
     pub keep_fp32: Keep,
     /// How ranges of activations are chosen.
     pub calibration: calibrate::Options,
+    /// Whether weights are scaled across layers; see [`equalise`].
+    pub equalise: Switch,
+    /// Whether the mean error of rounded weights is taken from the biases; see [`bias`].
+    pub correct_bias: Switch,
 }
 
 /// Quantizes `graph` with ranges measured on `samples`. The same graph, samples and options give the same bytes,
@@ -69,17 +89,42 @@ pub fn quantize(
     let graph = optimise(graph, &options.inputs, &options.outputs)?;
     finite_constants(&graph)?;
     let inputs = inputs(&graph, &options.inputs);
+    let [fit, held] = Slice::split(samples);
+    let chooser = Chooser { fit, judge: Judge::new(&graph, &inputs, held)?, options };
+    let (graph, equalised) = chooser.equalise(graph, &inputs, progress)?;
     let layers = layer::find(&graph);
-    let kept = options.keep_fp32.resolve(&graph, &layers)?;
     let edges = plan::observed(&graph, &layers);
     let seen = calibrate(&graph, &inputs, &edges, &options.calibration, samples, progress)?;
-    let (facts, _) = crate::facts::infer(&graph, &HashMap::new());
-    let plan = plan::plan(&graph, &facts, layers, &calibrate::ranges(&seen), &kept);
-    let quantized = rewrite::rewrite(&graph, &plan, options)?;
-    verify(&quantized)?;
+    let ranges = calibrate::ranges(&seen);
+    let (layers, corrected) = chooser.correct_bias(&graph, &inputs, layers, &ranges, progress)?;
+    let kept = options.keep_fp32.resolve(&graph, &layers)?;
+    let (plan, quantized) = Subject::new(&graph, &ranges, options).quantize(layers, &kept)?;
     let mut report = report::report(&graph, &plan, &quantized);
+    report.choices = vec![equalised, corrected];
     report.calibration = seen.into_values().collect();
     Ok((quantized, report))
+}
+
+/// An fp32 graph with calibrated ranges, to be quantized in one way or another.
+struct Subject<'a> {
+    graph: &'a Graph,
+    facts: Facts,
+    ranges: &'a Ranges,
+    options: &'a Options,
+}
+
+impl<'a> Subject<'a> {
+    fn new(graph: &'a Graph, ranges: &'a Ranges, options: &'a Options) -> Self {
+        let (facts, _) = crate::facts::infer(graph, &HashMap::new());
+        Self { graph, facts, ranges, options }
+    }
+    /// The quantized graph with these layers, without those that are kept fp32.
+    fn quantize(&self, layers: Vec<Layer>, kept: &Kept) -> Result<(Plan, Graph), Problems> {
+        let plan = plan::plan(self.graph, &self.facts, layers, self.ranges, kept);
+        let quantized = rewrite::rewrite(self.graph, &plan, self.options)?;
+        verify(&quantized)?;
+        Ok((plan, quantized))
+    }
 }
 
 /// Edges of the named inputs, or of all placeholders. Passes keep the names of inputs.

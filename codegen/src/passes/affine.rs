@@ -12,36 +12,36 @@ use crate::graph::{Edge, Graph, NodeId};
 
 /// What a tensor looks like to what is applied per channel: its rank, and the length of its last dimension.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Channels {
-    pub(super) rank: usize,
-    pub(super) count: usize,
+pub(crate) struct Channels {
+    pub(crate) rank: usize,
+    pub(crate) count: usize,
 }
 
 /// `y = scale * x + offset`, per channel.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Affine {
-    pub(super) scale: Vec<f64>,
-    pub(super) offset: Vec<f64>,
+pub(crate) struct Affine {
+    pub(crate) scale: Vec<f64>,
+    pub(crate) offset: Vec<f64>,
 }
 
 impl Affine {
     /// `y = x`.
-    pub(super) fn identity(channels: usize) -> Self {
+    pub(crate) fn identity(channels: usize) -> Self {
         Self { scale: vec![1.0; channels], offset: vec![0.0; channels] }
     }
     /// `next` after `self`.
-    pub(super) fn then(&self, next: &Self) -> Self {
+    pub(crate) fn then(&self, next: &Self) -> Self {
         let zip = |f: fn(f64, f64, f64) -> f64, x: &[f64]| {
             x.iter().zip(&next.scale).zip(&next.offset).map(|((&x, &s), &o)| f(x, s, o)).collect()
         };
         Self { scale: zip(|x, s, _| x * s, &self.scale), offset: zip(|x, s, o| x * s + o, &self.offset) }
     }
     /// Whether it only scales.
-    pub(super) fn scales_only(&self) -> bool {
+    pub(crate) fn scales_only(&self) -> bool {
         self.offset.iter().all(|&o| o == 0.0)
     }
     /// What node `id` does to its input `input`, a tensor of channels `x`, if that is affine per channel.
-    pub(super) fn of(graph: &Graph, id: NodeId, input: usize, x: Channels) -> Option<Self> {
+    pub(crate) fn of(graph: &Graph, id: NodeId, input: usize, x: Channels) -> Option<Self> {
         let node = graph.node(id);
         let numbers = |i: usize| per_channel(graph, *node.inputs.get(i)?, x);
         let ones = || vec![1.0; x.count];

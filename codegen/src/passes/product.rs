@@ -23,19 +23,19 @@ enum Kind {
 
 /// A node that is linear in its first input.
 #[derive(Clone, Debug)]
-pub(super) struct Product {
+pub(crate) struct Product {
     id: NodeId,
     kind: Kind,
     weights: Arc<Tensor>,
     /// Of its input.
-    pub(super) x: Channels,
+    pub(crate) x: Channels,
     /// Of its output.
-    pub(super) y: Channels,
+    pub(crate) y: Channels,
 }
 
 impl Product {
     /// The product that a node is.
-    pub(super) fn of(graph: &Graph, id: NodeId) -> Option<Self> {
+    pub(crate) fn of(graph: &Graph, id: NodeId) -> Option<Self> {
         let node = graph.node(id);
         let weights = constant(graph, *node.inputs.get(1)?)?;
         weights.as_f32().ok()?;
@@ -65,7 +65,7 @@ impl Product {
         }
     }
     /// Every weight with its input and output channel.
-    pub(super) fn each(&self) -> impl Iterator<Item = (f64, usize, usize)> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = (f64, usize, usize)> {
         let values = self.weights.as_f32().unwrap_or_default();
         values.iter().enumerate().map(|(i, &w)| {
             let (ic, oc) = self.channels(i);
@@ -74,7 +74,7 @@ impl Product {
     }
     /// Gives the node weights of its own, each multiplied by what belongs to its input and output channel. A constant
     /// that others read too stays theirs: this is where shared weights part.
-    pub(super) fn scale(&self, graph: &mut Graph, by: impl Fn(usize, usize) -> f64) -> Result<(), Reason> {
+    pub(crate) fn scale(&self, graph: &mut Graph, by: impl Fn(usize, usize) -> f64) -> Result<(), Reason> {
         let data = self.each().map(|(w, ic, oc)| (w * by(ic, oc)) as f32).collect();
         let scaled = Tensor::f32(self.weights.shape.clone(), data)?;
         let name = format!("{}/weights", graph.node(self.id).name);
@@ -91,7 +91,7 @@ fn transposed(graph: &Graph, id: NodeId) -> Option<bool> {
 }
 
 /// A BiasAdd, channels last.
-pub(super) fn bias_add() -> Result<Op, Reason> {
+pub(crate) fn bias_add() -> Result<Op, Reason> {
     op("BiasAdd", |a| {
         a.dtype("T", DataType::DtFloat);
         a.string("data_format", "NHWC");
@@ -99,7 +99,7 @@ pub(super) fn bias_add() -> Result<Op, Reason> {
 }
 
 /// The constant of a bias.
-pub(super) fn bias(graph: &mut Graph, name: &str, values: &[f64]) -> Result<Edge, Reason> {
+pub(crate) fn bias(graph: &mut Graph, name: &str, values: &[f64]) -> Result<Edge, Reason> {
     let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
     Ok(add_constant(graph, &format!("{name}/bias"), Tensor::f32(vec![values.len()], values)?))
 }

@@ -2,6 +2,7 @@
 use crate::calibrate::Statistics;
 use crate::graph::{Graph, NodeId};
 use crate::ops::Op;
+use crate::quantize::choose::Choice;
 use crate::quantize::plan::{Plan, Role};
 use crate::tensor::name;
 use std::fmt;
@@ -26,6 +27,8 @@ pub struct Report {
     pub places: Vec<Place>,
     /// Nodes of the quantized graph that turn fp32 into int8 or back.
     pub conversions: usize,
+    /// What was decided by measurement.
+    pub choices: Vec<Choice>,
     /// What calibration saw and chose, an edge each.
     pub calibration: Vec<Statistics>,
 }
@@ -41,6 +44,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.places.len();
         writeln!(f, "{} of {all} operations are int8, {} conversions", self.int8(), self.conversions)?;
+        self.choices.iter().try_for_each(|choice| writeln!(f, "  {choice}"))?;
         for place in self.places.iter().filter(|p| !p.reason.is_empty()) {
             writeln!(f, "  fp32: {} `{}`: {}", place.ops, place.node, place.reason)?;
         }
@@ -54,7 +58,7 @@ pub fn report(graph: &Graph, plan: &Plan, quantized: &Graph) -> Report {
     let places = order.into_iter().filter_map(|id| place(graph, plan, id)).collect();
     let converts = |n: &&crate::graph::Node| matches!(n.op.name(), "QuantizeV2" | "Dequantize");
     let conversions = quantized.nodes.iter().filter(converts).count();
-    Report { places, conversions, calibration: vec![] }
+    Report { places, conversions, choices: vec![], calibration: vec![] }
 }
 
 fn place(graph: &Graph, plan: &Plan, id: NodeId) -> Option<Place> {

@@ -1,0 +1,159 @@
+//! Decisions by measurement: what may help is tried, and done if the output's SQNR says so.
+//!
+//! Some samples are fitted to, others judge (`judge`). A trial calibrates on the former with a plain method: it compares
+//! two graphs, and the search over methods would cost more than all trials together.
+use crate::calibrate::{self, Method, Progress, Ranges, calibrate};
+use crate::error::Problems;
+use crate::graph::{Edge, Graph};
+use crate::quantize::judge::{Judge, Slice};
+use crate::quantize::layer::{self, Layer};
+use crate::quantize::{Options, Subject, bias, channels, equalise, plan};
+use std::fmt;
+
+/// A step that can be left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Switch {
+    /// Done if it helps.
+    #[default]
+    Auto,
+    /// Done.
+    On,
+    /// Left out.
+    Off,
+}
+
+/// Why a step was done or left out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Why {
+    /// The caller said so.
+    Asked,
+    /// SQNR at the outputs, in decibels, without and with it.
+    Measured {
+        /// Without it.
+        without: f64,
+        /// With it.
+        with: f64,
+    },
+    /// There is nothing to do, or nothing to judge by.
+    Cannot(&'static str),
+}
+
+/// What was decided of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// The step.
+    pub what: &'static str,
+    /// Whether it was done.
+    pub on: bool,
+    /// Why.
+    pub why: Why,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.on { "on" } else { "off" };
+        write!(f, "{}: {state}, ", self.what)?;
+        match self.why {
+            Why::Asked => f.write_str("as asked"),
+            Why::Cannot(why) => f.write_str(why),
+            Why::Measured { without, with } if self.on => {
+                write!(f, "output SQNR {without:.2} -> {with:.2} dB")
+            }
+            Why::Measured { without, with } => write!(f, "output SQNR would go {without:.2} -> {with:.2} dB"),
+        }
+    }
+}
+
+/// What a step must gain, in decibels: less may be chance.
+const GAIN: f64 = 0.1;
+
+impl Choice {
+    fn new(what: &'static str, on: bool, why: Why) -> Self {
+        Self { what, on, why }
+    }
+    fn measured(what: &'static str, without: f64, with: f64) -> Self {
+        Self::new(what, with > without + GAIN, Why::Measured { without, with })
+    }
+}
+
+/// What decisions are made with.
+pub struct Chooser<'a> {
+    /// Samples to fit to.
+    pub fit: Slice<'a>,
+    /// Samples to judge by, with the fp32 outputs.
+    pub judge: Judge<'a>,
+    /// What the caller decides.
+    pub options: &'a Options,
+}
+
+const EQUALISATION: &str = "equalisation";
+const BIAS: &str = "bias correction";
+const NO_OUTPUT: &str = "no output is float, so there is nothing to judge by";
+
+impl Chooser<'_> {
+    /// Equalises the graph, or does not.
+    pub fn equalise(
+        &self,
+        graph: Graph,
+        inputs: &[Edge],
+        progress: Progress<'_>,
+    ) -> Result<(Graph, Choice), Problems> {
+        let choice = |on, why| Choice::new(EQUALISATION, on, why);
+        match self.options.equalise {
+            Switch::Off => return Ok((graph, choice(false, Why::Asked))),
+            Switch::Auto if !self.judge.can() => return Ok((graph, choice(false, Why::Cannot(NO_OUTPUT)))),
+            Switch::On | Switch::Auto => {}
+        }
+        let layers = layer::find(&graph);
+        let seen = channels::see(&graph, inputs, &layers, &self.fit, progress)?;
+        let Some(equal) = equalise::equalise(&graph, &layers, &seen, self.options.per_tensor)? else {
+            return Ok((graph, choice(false, Why::Cannot("no layer is read by layers alone"))));
+        };
+        if self.options.equalise == Switch::On {
+            return Ok((equal, choice(true, Why::Asked)));
+        }
+        let [without, with] = [&graph, &equal].map(|g| self.trial(g, inputs, progress));
+        let choice = Choice::measured(EQUALISATION, without?, with?);
+        Ok((if choice.on { equal } else { graph }, choice))
+    }
+    fn trial(&self, graph: &Graph, inputs: &[Edge], progress: Progress<'_>) -> Result<f64, Problems> {
+        let layers = layer::find(graph);
+        let method = match self.options.calibration.method {
+            Method::Auto => Method::Mse,
+            plain => plain,
+        };
+        let options = calibrate::Options { method, ..self.options.calibration.clone() };
+        let edges = plan::observed(graph, &layers);
+        let ranges = calibrate::ranges(&calibrate(graph, inputs, &edges, &options, &self.fit, progress)?);
+        self.sqnr(graph, layers, &ranges)
+    }
+    fn sqnr(&self, graph: &Graph, layers: Vec<Layer>, ranges: &Ranges) -> Result<f64, Problems> {
+        let kept = self.options.keep_fp32.resolve(graph, &layers)?;
+        let subject = Subject::new(graph, ranges, self.options);
+        self.judge.sqnr(&subject.quantize(layers, &kept)?.1)
+    }
+    /// Corrects the layers' biases, or does not.
+    pub fn correct_bias(
+        &self,
+        graph: &Graph,
+        inputs: &[Edge],
+        layers: Vec<Layer>,
+        ranges: &Ranges,
+        progress: Progress<'_>,
+    ) -> Result<(Vec<Layer>, Choice), Problems> {
+        let choice = |on, why| Choice::new(BIAS, on, why);
+        match self.options.correct_bias {
+            Switch::Off => return Ok((layers, choice(false, Why::Asked))),
+            Switch::Auto if !self.judge.can() => return Ok((layers, choice(false, Why::Cannot(NO_OUTPUT)))),
+            Switch::On | Switch::Auto => {}
+        }
+        let seen = channels::see(graph, inputs, &layers, &self.fit, progress)?;
+        let corrected = bias::correct(graph, &layers, &seen, self.options.per_tensor)?;
+        if self.options.correct_bias == Switch::On {
+            return Ok((corrected, choice(true, Why::Asked)));
+        }
+        let [without, with] = [&layers, &corrected].map(|l| self.sqnr(graph, l.clone(), ranges));
+        let choice = Choice::measured(BIAS, without?, with?);
+        Ok((if choice.on { corrected } else { layers }, choice))
+    }
+}
