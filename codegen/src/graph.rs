@@ -129,6 +129,9 @@ impl Graph {
         Ok(())
     }
     /// Depth-first post-order from `roots`, without recursion: a graph may be a chain of a million nodes.
+    ///
+    /// A loop's way back ([`Op::closes_loop`]) is the one edge that may lead forward: what it comes from is visited
+    /// after the rest.
     fn visit(&self, roots: impl Iterator<Item = NodeId>) -> Result<Vec<NodeId>, NodeId> {
         #[derive(Clone, Copy, PartialEq)]
         enum Mark {
@@ -138,7 +141,8 @@ impl Graph {
         }
         let mut mark = vec![Mark::New; self.nodes.len()];
         let mut order = Vec::with_capacity(self.nodes.len());
-        for root in roots {
+        let (mut roots, mut back) = (roots, vec![]);
+        while let Some(root) = roots.next().or_else(|| back.pop()) {
             let mut stack = vec![(root, 0)];
             while let Some((id, next)) = stack.pop() {
                 match mark[id.0] {
@@ -147,6 +151,12 @@ impl Graph {
                     Mark::New | Mark::Open => mark[id.0] = Mark::Open,
                 }
                 let node = self.node(id);
+                if node.op.closes_loop() {
+                    mark[id.0] = Mark::Done;
+                    order.push(id);
+                    back.extend(node.inputs.iter().map(|e| e.node).chain(node.control.iter().copied()));
+                    continue;
+                }
                 // By index: a node may have a million inputs, so walking to the next one would be quadratic.
                 let control = || node.control.get(next - node.inputs.len()).copied();
                 if let Some(need) = node.inputs.get(next).map(|e| e.node).or_else(control) {

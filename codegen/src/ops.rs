@@ -139,6 +139,10 @@ impl Op {
     pub fn name(&self) -> &str {
         each_op!(self, op => op.name())
     }
+    /// Whether it leads back to the start of a loop. Such loops are carried along; nothing that runs has one.
+    pub fn closes_loop(&self) -> bool {
+        matches!(self.name(), "NextIteration" | "RefNextIteration")
+    }
     /// See [`Operation::write`].
     pub fn write(&self, attributes: &mut AttributeWriter) {
         each_op!(self, op => op.write(attributes))

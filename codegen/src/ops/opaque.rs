@@ -16,8 +16,20 @@ pub struct Opaque {
     attributes: BTreeMap<String, AttrValue>,
 }
 
+/// What loops are made of.
+const LOOPS: [&str; 8] =
+    ["Enter", "Exit", "Merge", "Switch", "NextIteration", "LoopCond", "While", "StatelessWhile"];
+
 impl Opaque {
-    fn unsupported(&self) -> Reason {
+    /// Why it does not run.
+    pub fn unsupported(&self) -> Reason {
+        if LOOPS.contains(&self.name.as_str()) {
+            return Reason::new(format!("the op {} belongs to a loop", self.name)).supported("graphs without loops").help(
+                "a loop over the pictures of a batch is preprocessing: name the edge behind it with --input (and its \
+                 --shape), and feed it what the loop would have made, such as resized pictures; name outputs ahead of \
+                 other loops with --output",
+            );
+        }
         Reason::new(format!("the op {} is not supported", self.name)).help(
             "cut the graph before it with --output (or behind it with --input), or remove it from the model",
         )

@@ -6,7 +6,7 @@ use crate::attributes::Attributes;
 use crate::build::attributes;
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph, NodeId};
-use crate::ops::{Op, placeholder::Placeholder};
+use crate::ops::{Op, Operation, placeholder::Placeholder};
 use crate::tensor::DataType;
 
 /// Of candidates, this many are listed.
@@ -27,7 +27,19 @@ pub fn strip_unused(graph: &mut Graph, inputs: &[String], outputs: &[String]) ->
         let node = graph.node(id);
         Problems::at(&node.name, node.op.name(), Reason::new("this node depends on itself"))
     })?;
+    no_loops(graph)?;
     only(graph, &named)
+}
+
+/// What is left runs from the inputs to the outputs, once.
+fn no_loops(graph: &Graph) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    for node in graph.nodes.iter().filter(|node| node.op.closes_loop()) {
+        if let Op::Opaque(op) = &node.op {
+            problems.add(&node.name, op.name(), op.unsupported());
+        }
+    }
+    problems.into_result(())
 }
 
 /// The edges of names, or all names that are not there, with what is.

@@ -5,7 +5,7 @@ use bakelite_codegen::tensor::DataType;
 use bakelite_codegen::wire::{
     AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto, attr_value::Value, tensor_shape_proto::Dim,
 };
-use bakelite_codegen::{facts, graphdef, interpret};
+use bakelite_codegen::{facts, graphdef, interpret, passes};
 use prost::Message;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -93,6 +93,34 @@ fn cycles_and_strange_edges_are_refused() {
         let said = refused(nodes).to_string();
         assert!(said.contains(words), "{said}");
     }
+}
+
+/// x -> Enter -> Merge <-> NextIteration, out by Exit.
+fn looped() -> Vec<NodeDef> {
+    let float = [("T", Value::Type(DataType::DtFloat as i32))];
+    vec![
+        node("x", "Placeholder", &[], &[("dtype", float[0].1.clone())]),
+        node("enter", "Enter", &["x"], &float),
+        node("merge", "Merge", &["enter", "next"], &float),
+        node("next", "NextIteration", &["merge"], &float),
+        node("exit", "Exit", &["merge"], &float),
+        node("y", "Relu", &["exit"], &float),
+    ]
+}
+
+#[test]
+fn loops_are_read_written_and_cut_out_but_not_run() {
+    let graph = graphdef::read(&bytes(looped())).expect("loops are carried along");
+    let again = graphdef::read(&graphdef::write(&graph).expect("it is whole")).expect("it was written");
+    assert_eq!(again.nodes.len(), graph.nodes.len());
+    let cut = |input: &str| passes::optimise(graph.clone(), &[input.to_owned()], &["y".to_owned()]);
+    let said = cut("x").expect_err("the loop is needed").to_string();
+    assert!(said.contains("NextIteration `next`: the op NextIteration belongs to a loop"), "{said}");
+    assert_eq!(cut("exit").expect("the loop is outside").nodes.len(), 2);
+    let (_, problems) = facts::infer(&graph, &HashMap::from([("x".to_owned(), vec![1])]));
+    assert!(problems.to_string().contains("Enter `enter`: the op Enter belongs to a loop"), "{problems}");
+    let run = interpret::run(&graph, &HashMap::new(), &graph.outputs, Products::Contract);
+    assert!(run.is_err());
 }
 
 #[test]
