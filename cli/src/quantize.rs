@@ -81,8 +81,8 @@ pub(crate) struct Args {
     /// Take the mean error of the rounded weights out of the biases; auto: if it helps
     #[arg(long, value_name = "auto|on|off", default_value = "auto", value_parser = switch)]
     bias_correction: Switch,
-    /// TensorFlow's older op names, or _FusedQuantizedConv2D and its kind
-    #[arg(long, value_name = "classic|fused", default_value = "classic", value_parser = op_set)]
+    /// TensorFlow's older op names alone (less accurate), _FusedQuantizedConv2D and its kind, or of each what keeps more
+    #[arg(long, value_name = "auto|classic|fused", default_value = "auto", value_parser = op_set)]
     op_set: OpSet,
 }
 
@@ -102,9 +102,10 @@ fn switch(text: &str) -> Result<Switch, String> {
 
 fn op_set(text: &str) -> Result<OpSet, String> {
     match text {
+        "auto" => Ok(OpSet::Auto),
         "classic" => Ok(OpSet::Classic),
         "fused" => Ok(OpSet::Fused),
-        _ => Err("expected classic or fused".to_owned()),
+        _ => Err("expected auto, classic or fused".to_owned()),
     }
 }
 

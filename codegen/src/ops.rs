@@ -108,6 +108,7 @@ ops! {
     strided_slice::StridedSlice: "StridedSlice";
     pack::Pack: "Pack";
     cast::Cast: "Cast";
+    bitcast::Bitcast: "Bitcast";
     transpose::Transpose: "Transpose";
     arg_max::ArgMax: "ArgMax";
     quantize::QuantizeV2: "QuantizeV2";

@@ -26,6 +26,7 @@ use crate::verify::verify;
 use std::collections::HashMap;
 
 pub mod bias;
+pub mod carry;
 pub mod channels;
 pub mod choose;
 pub mod equalise;
@@ -49,11 +50,13 @@ pub use report::{Place, Report};
 /// Which of TensorFlow's names for the same arithmetic are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OpSet {
-    /// `QuantizedConv2DWithBiasAndReluAndRequantize` and its family, which every TensorFlow since 1.14 has, where one
-    /// of them says what is meant; the others where none does.
+    /// What keeps most: of names that say the same, the old one, which every TensorFlow since 1.14 has; see
+    /// [`node`].
     #[default]
+    Auto,
+    /// The old names alone; what none of them says stays fp32 or loses accuracy.
     Classic,
-    /// `_FusedQuantizedConv2D`, `_FusedQuantizedDepthwiseConv2D`.
+    /// `_FusedQuantizedConv2D`, `_FusedQuantizedDepthwiseConv2D`, `_QuantizedMatMul`.
     Fused,
 }
 
@@ -98,8 +101,9 @@ pub fn quantize(
     let ranges = calibrate::ranges(&seen);
     let (layers, corrected) = chooser.correct_bias(&graph, &inputs, layers, &ranges, progress)?;
     let kept = options.keep_fp32.resolve(&graph, &layers)?;
-    let (plan, quantized) = Subject::new(&graph, &ranges, options).quantize(layers, &kept)?;
-    let mut report = report::report(&graph, &plan, &quantized);
+    let subject = Subject::new(&graph, &ranges, options);
+    let (plan, quantized) = subject.quantize(layers, &kept)?;
+    let mut report = report::report(&graph, &subject.facts, &plan, &quantized);
     report.choices = vec![equalised, corrected];
     report.calibration = seen.into_values().collect();
     Ok((quantized, report))
@@ -120,8 +124,9 @@ impl<'a> Subject<'a> {
     }
     /// The quantized graph with these layers, without those that are kept fp32.
     fn quantize(&self, layers: Vec<Layer>, kept: &Kept) -> Result<(Plan, Graph), Problems> {
-        let plan = plan::plan(self.graph, &self.facts, layers, self.ranges, kept);
-        let quantized = rewrite::rewrite(self.graph, &plan, self.options)?;
+        let Self { graph, ref facts, ranges, options } = *self;
+        let plan = plan::plan(plan::Terms { graph, facts, ranges, kept, op_set: options.op_set }, layers);
+        let quantized = rewrite::rewrite(graph, &plan, options)?;
         verify(&quantized)?;
         Ok((plan, quantized))
     }

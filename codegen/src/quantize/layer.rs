@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! Conv2D, DepthwiseConv2dNative, MatMul -> [BiasAdd] -> [Relu | Relu6]
+//!                                MatMul -> [BiasAdd] -> LeakyRelu
 //!                      Conv2D -> [BiasAdd] -> Add -> Relu | Relu6          the residual form
 //! ```
 //!
-//! Everything between the first and the last node must have no other reader. Relu6 needs no clip of its own: the range
-//! of the output, which is measured behind it, is it.
+//! Everything between the first and the last node must have no other reader. No convolution fuses a clip at 6: the range
+//! of its output, which is measured behind the Relu6, is it.
 use crate::attributes::Attributes;
 use crate::build::{Uses, attributes, constant};
 use crate::graph::{Edge, Graph, NodeId};
@@ -22,6 +23,19 @@ pub enum Kind {
     Depthwise,
     /// MatMul of an activation with weights.
     MatMul,
+}
+
+/// What is applied to the sums and the bias.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// Nothing.
+    Linear,
+    /// `max(v, 0)`.
+    Relu,
+    /// `min(max(v, 0), 6)`.
+    Relu6,
+    /// `v` or `alpha * v`.
+    LeakyRelu(f32),
 }
 
 /// A residual sum behind a layer: `relu(layer + summand)`.
@@ -50,8 +64,8 @@ pub struct Layer {
     pub channels: usize,
     /// One number an output channel.
     pub bias: Option<Arc<Tensor>>,
-    /// Whether the last node is an activation, behind which nothing is negative.
-    pub relu: bool,
+    /// What the last node applies.
+    pub activation: Activation,
     /// The last node, whose value the layer computes.
     pub end: NodeId,
     /// Fused nodes before the last.
@@ -98,7 +112,7 @@ fn layer(graph: &Graph, uses: &Uses, core: NodeId) -> Option<Layer> {
         weights,
         channels,
         bias: None,
-        relu: false,
+        activation: Activation::Linear,
         end: core,
         inside: vec![],
         sum: None,
@@ -112,6 +126,27 @@ impl Layer {
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
         self.inside.iter().copied().chain([self.end])
     }
+    /// Whether nothing that it computes is negative.
+    pub fn relu(&self) -> bool {
+        matches!(self.activation, Activation::Relu | Activation::Relu6)
+    }
+    /// Leaves the activation to the node that has it, which is returned; for a layer without a fused sum.
+    pub fn leave_activation(&mut self) -> Option<NodeId> {
+        let left = match self.activation {
+            Activation::Linear => return None,
+            Activation::Relu | Activation::Relu6 | Activation::LeakyRelu(_) => self.end,
+        };
+        self.end = self.inside.pop()?;
+        self.activation = Activation::Linear;
+        Some(left)
+    }
+    /// Ends in the residual sum that the layer can take.
+    pub fn take_sum(&mut self, graph: &Graph) {
+        if let Some(sum) = self.sum {
+            self.inside.extend([self.end, sum.add]);
+            (self.end, self.activation) = (sum.end, activation(graph, sum.end));
+        }
+    }
     /// Takes in the nodes behind the core.
     fn grow(&mut self, graph: &Graph, uses: &Uses) {
         if let Some((next, 0)) = uses.only_reader(self.end)
@@ -122,12 +157,15 @@ impl Layer {
             self.advance(next);
         }
         match uses.only_reader(self.end) {
-            Some((next, _)) if is_relu(graph, next) => {
-                self.relu = true;
-                self.advance(next);
-            }
-            Some((add, i)) if self.kind == Kind::Conv => self.sum = sum(graph, uses, add, i),
-            _ => {}
+            None => {}
+            Some((next, i)) => match (activation(graph, next), self.kind) {
+                (Activation::Linear, Kind::Conv) => self.sum = sum(graph, uses, next, i),
+                (Activation::Linear, _) | (Activation::LeakyRelu(_), Kind::Conv | Kind::Depthwise) => {}
+                (fused, _) => {
+                    self.activation = fused;
+                    self.advance(next);
+                }
+            },
         }
     }
     fn advance(&mut self, next: NodeId) {
@@ -136,15 +174,26 @@ impl Layer {
     }
 }
 
-fn is_relu(graph: &Graph, id: NodeId) -> bool {
-    matches!(graph.node(id).op.name(), "Relu" | "Relu6")
+/// What a node applies; of what is no activation, nothing.
+fn activation(graph: &Graph, id: NodeId) -> Activation {
+    let op = &graph.node(id).op;
+    match op.name() {
+        "Relu" => Activation::Relu,
+        "Relu6" => Activation::Relu6,
+        "LeakyRelu" => {
+            let old = attributes(op);
+            Activation::LeakyRelu(Attributes::new("LeakyRelu", &old.0).float_or("alpha", 0.2).unwrap_or(0.2))
+        }
+        _ => Activation::Linear,
+    }
 }
 
 fn sum(graph: &Graph, uses: &Uses, add: NodeId, input: usize) -> Option<Sum> {
     let node = graph.node(add);
     let &[_, _] = &node.inputs[..] else { return None };
     let (end, _) = uses.only_reader(add)?;
-    let adds = matches!(node.op.name(), "Add" | "AddV2" | "AddN") && is_relu(graph, end);
+    let adds = matches!(node.op.name(), "Add" | "AddV2" | "AddN")
+        && matches!(activation(graph, end), Activation::Relu | Activation::Relu6);
     adds.then(|| Sum { add, summand: node.inputs[1 - input], end })
 }
 

@@ -1,21 +1,35 @@
 //! What becomes int8, of which type and over which range.
 //!
-//! A tensor is *native* if an int8 op gives it: a layer, a pool or concat of native tensors, or a node that only moves
-//! bytes (Reshape, Squeeze, ExpandDims, Pad). What reads a native tensor in fp32 reads it through Dequantize, what reads
-//! an fp32 tensor in int8 through QuantizeV2; `rewrite` puts them where they are needed.
+//! A tensor is *int8* if it is rounded to bytes: what a layer, a pool, a concat or a node that only moves bytes gives,
+//! and the end of a chain of fp32 work between int8 tensors (`flow.rs`). What reads an int8 tensor in fp32 reads it
+//! through Dequantize, what reads an fp32 tensor in int8 through QuantizeV2; `rewrite` puts them where they are needed.
 //!
-//! Tensors whose bytes are copied into each other are of one class and share a range, so that a concat copies.
+//! ```text
+//! forward    visit      what can be int8, given that its inputs are
+//!            residual   which branch takes a sum
+//! backward   flow       what nobody reads in int8 goes back to fp32; chains
+//!            settle     a layer that only fp32 reads gives fp32, unrounded
+//! forward    classes    shared types and ranges
+//! ```
+//!
+//! A tensor is u8 if no sample made it negative, else s8.
 use crate::build::{Uses, constant};
 use crate::calibrate::Ranges;
 use crate::facts::Facts;
 use crate::graph::{Edge, Graph, NodeId};
+use crate::quantize::OpSet;
+use crate::quantize::carry;
 use crate::quantize::keep::Kept;
-use crate::quantize::layer::{Kind, Layer, Sum, is_core};
-use crate::tensor::DataType;
+use crate::quantize::layer::{Activation, Kind, Layer};
+use crate::tensor::DataType::{self, DtQint8, DtQuint8};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+mod classes;
+mod flow;
 pub mod look;
-use look::{ancestors, is_average, is_padded, wanted};
+mod reasons;
+mod residual;
+use look::{Nature, data, is_padded, nature, wanted};
 
 /// The least range of an activation: what never was anything but zero needs one, since its scale is inverted.
 const LEAST: f32 = 1e-6;
@@ -27,7 +41,7 @@ const AVERAGE_KEEPS: f32 = 0.25;
 /// What becomes of a node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
-    /// It stays as it is.
+    /// It stays as it is. Its result may be rounded, for int8 ops to read.
     Float,
     /// A layer does its work.
     Inside,
@@ -41,6 +55,8 @@ pub enum Role {
     Concat,
     /// It moves bytes.
     Carry,
+    /// It stays as it is, in a chain between int8 tensors, which the compiler makes one kernel on bytes.
+    Elementwise,
 }
 
 /// Everything decided.
@@ -50,8 +66,10 @@ pub struct Plan {
     pub layers: Vec<Layer>,
     /// Of each node.
     pub roles: Vec<Role>,
-    /// Type of each native tensor.
+    /// Type of each int8 tensor.
     pub types: HashMap<Edge, DataType>,
+    /// Inputs of concats that do not share the concat's type and range.
+    pub apart: BTreeSet<(NodeId, Edge)>,
     /// What QuantizeV2 makes of an fp32 tensor, and the range of every tensor: `(0, R)` or `(-R, R)`.
     ranges: HashMap<Edge, f32>,
     signed: BTreeSet<Edge>,
@@ -60,10 +78,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The type of a tensor in int8, native or not: u8 if no sample made it negative.
+    /// The type of a tensor in int8, whether it is rounded or only read so.
     pub fn dtype(&self, edge: Edge) -> DataType {
-        let quantized = if self.signed.contains(&edge) { DataType::DtQint8 } else { DataType::DtQuint8 };
-        self.types.get(&edge).copied().unwrap_or(quantized)
+        self.types.get(&edge).copied().unwrap_or_else(|| self.quantized(edge))
+    }
+    /// The type that fits the values of a tensor: u8 if no sample made it negative.
+    fn quantized(&self, edge: Edge) -> DataType {
+        if self.signed.contains(&edge) { DtQint8 } else { DtQuint8 }
     }
     /// The `R` of a tensor's range.
     pub fn range(&self, edge: Edge) -> f32 {
@@ -71,23 +92,63 @@ impl Plan {
     }
 }
 
-/// The edges whose range the plan needs.
+/// The edges whose range some plan may need, whatever is kept fp32.
 pub fn observed(graph: &Graph, layers: &[Layer]) -> Vec<Edge> {
-    let ends = layers.iter().flat_map(|l| [Some(l.x), Some(l.end.into()), l.sum.map(|s| s.end.into())]);
-    let pools = graph.ids().filter(|&id| is_average(graph, id));
-    let pools = pools.flat_map(|id| [Some(id.into()), graph.node(id).inputs.first().copied()]);
-    let all: BTreeSet<Edge> = ends.chain(pools).flatten().collect();
+    let uses = Uses::new(graph);
+    let wanted = wanted(graph, layers);
+    let mut all: BTreeSet<Edge> = layers
+        .iter()
+        .flat_map(|l| [Some(l.x), Some(l.end.into()), l.sum.map(|s| s.end.into())])
+        .flatten()
+        .collect();
+    for id in graph.ids() {
+        match nature(graph, id) {
+            _ if !wanted[id.0] => {}
+            Nature::Average => all.extend(data(graph, id).into_iter().chain([id.into()])),
+            Nature::Concat => all.extend(data(graph, id)),
+            Nature::Resample => all.extend([Edge::from(id)]),
+            Nature::Elementwise if may_end_chain(graph, &uses, id) => all.extend([Edge::from(id)]),
+            Nature::Elementwise | Nature::Maximum | Nature::Carry | Nature::Other => {}
+        }
+    }
     all.into_iter().filter(|&e| constant(graph, e).is_none()).collect()
 }
 
-/// Decides. What is `kept` stays fp32.
-pub fn plan(graph: &Graph, facts: &Facts, layers: Vec<Layer>, ranges: &Ranges, kept: &Kept) -> Plan {
-    let mut planner = Planner::new(graph, facts, layers, ranges, kept);
-    for id in graph.order().unwrap_or_default() {
+/// Whether the value of an elementwise node may have to be rounded: not if all that reads it is one function of it.
+fn may_end_chain(graph: &Graph, uses: &Uses, id: NodeId) -> bool {
+    match uses.only_reader(id) {
+        Some((reader, _)) => nature(graph, reader) != Nature::Elementwise || data(graph, reader).len() > 1,
+        None => true,
+    }
+}
+
+/// What a plan is made of.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// The fp32 graph, optimised.
+    pub graph: &'a Graph,
+    /// Its shapes.
+    pub facts: &'a Facts,
+    /// The values that its edges take.
+    pub ranges: &'a Ranges,
+    /// What stays fp32.
+    pub kept: &'a Kept,
+    /// Which ops may be written.
+    pub op_set: OpSet,
+}
+
+/// Decides.
+pub fn plan(terms: Terms<'_>, layers: Vec<Layer>) -> Plan {
+    let mut planner = Planner::new(terms, layers);
+    let order = terms.graph.order().unwrap_or_default();
+    for &id in &order {
         planner.visit(id);
     }
-    planner.layers_settled();
-    planner.spread_ranges();
+    planner.prune(&order);
+    planner.form_chains(&order);
+    planner.settle();
+    planner.unite(&order);
+    planner.explain(&order);
     planner.plan
 }
 
@@ -95,186 +156,130 @@ struct Planner<'a> {
     graph: &'a Graph,
     facts: &'a Facts,
     calibrated: &'a Ranges,
+    kept: &'a Kept,
+    op_set: OpSet,
     uses: Uses,
     /// Layers by their last node, and by the last node of their residual form.
     ends: HashMap<NodeId, usize>,
     sums: HashMap<NodeId, Vec<usize>>,
     /// Nodes whose value some int8 op can read.
     wanted: Vec<bool>,
-    /// Union-find over nodes: whose bytes go into whose.
-    class: Vec<usize>,
     fused: BTreeSet<usize>,
-    kept: &'a Kept,
     plan: Plan,
 }
 
 impl<'a> Planner<'a> {
-    fn new(
-        graph: &'a Graph,
-        facts: &'a Facts,
-        mut layers: Vec<Layer>,
-        calibrated: &'a Ranges,
-        kept: &'a Kept,
-    ) -> Self {
+    fn new(terms: Terms<'a>, mut layers: Vec<Layer>) -> Self {
+        let Terms { graph, facts, ranges: calibrated, kept, op_set } = terms;
         layers.retain(|layer| !layer.nodes().any(|id| kept.contains_key(&id)));
         for layer in &mut layers {
             layer.sum = layer.sum.filter(|s| !kept.contains_key(&s.add) && !kept.contains_key(&s.end));
+            if op_set == OpSet::Classic && matches!(layer.activation, Activation::LeakyRelu(_)) {
+                layer.leave_activation();
+            }
         }
         let ends = layers.iter().enumerate().map(|(i, l)| (l.end, i)).collect();
         let mut sums: HashMap<NodeId, Vec<usize>> = HashMap::new();
         for (i, sum) in layers.iter().enumerate().filter_map(|(i, l)| Some((i, l.sum?))) {
             sums.entry(sum.end).or_default().push(i);
         }
-        let signed = calibrated.iter().filter(|(_, r)| r.min < 0.0).map(|(&e, _)| e).collect();
-        let count = graph.nodes.len();
+        let wanted = wanted(graph, &layers);
         let plan = Plan {
-            roles: vec![Role::Float; count],
+            roles: vec![Role::Float; graph.nodes.len()],
             types: HashMap::new(),
+            apart: BTreeSet::new(),
             ranges: calibrated.iter().map(|(&e, r)| (e, r.magnitude().max(LEAST))).collect(),
-            signed,
+            signed: calibrated.iter().filter(|(_, r)| r.min < 0.0).map(|(&e, _)| e).collect(),
             reasons: kept.clone(),
             layers,
         };
-        let wanted = wanted(graph, &plan.layers);
-        let (uses, class) = (Uses::new(graph), (0..count).collect());
-        Self { graph, facts, calibrated, uses, ends, sums, wanted, class, fused: BTreeSet::new(), kept, plan }
+        let uses = Uses::new(graph);
+        Self {
+            graph,
+            facts,
+            calibrated,
+            kept,
+            op_set,
+            uses,
+            ends,
+            sums,
+            wanted,
+            fused: BTreeSet::new(),
+            plan,
+        }
     }
     fn visit(&mut self, id: NodeId) {
+        let candidates = self.sums.get(&id).cloned().unwrap_or_default();
+        if self.kept.contains_key(&id) || self.plan.roles[id.0] != Role::Float {
+            return;
+        }
         if let Some(&i) = self.ends.get(&id) {
             self.layer(i);
-        } else if let Some(candidates) = self.sums.get(&id).cloned() {
-            self.residual(&candidates);
-        } else if self.plan.roles[id.0] == Role::Float && !self.kept.contains_key(&id) {
+        } else if !self.residual(&candidates) && self.wanted[id.0] {
             self.other(id);
         }
     }
     /// A layer in its plain form.
     fn layer(&mut self, i: usize) {
         let layer = &self.plan.layers[i];
-        let end = layer.end;
+        if let Some(why) = self.refusal(layer) {
+            let core = layer.core;
+            self.plan.reasons.insert(core, why);
+            return;
+        }
+        let (end, relu) = (layer.end, layer.relu());
         layer.inside.iter().for_each(|n| self.plan.roles[n.0] = Role::Inside);
         self.plan.roles[end.0] = Role::Layer(i);
-        // A product that only fp32 reads gives fp32 at once: no rounding, no Dequantize.
-        if layer.kind != Kind::MatMul || self.wanted[end.0] {
-            let dtype = if layer.relu { DataType::DtQuint8 } else { DataType::DtQint8 };
-            self.plan.types.insert(end.into(), dtype);
-        }
+        self.plan.types.insert(end.into(), if relu { DtQuint8 } else { DtQint8 });
     }
-    /// The end of a residual sum: the first layer that can take it does.
-    fn residual(&mut self, candidates: &[usize]) {
-        let mut why = String::new();
-        for &i in candidates {
-            match self.fusable(i) {
-                Ok(()) => return self.fuse_sum(i),
-                Err(reason) => why = reason,
-            }
-        }
-        if let Some(sum) = candidates.first().and_then(|&i| self.plan.layers[i].sum) {
-            self.plan.reasons.insert(sum.add, why.clone());
-            self.plan.reasons.insert(sum.end, why);
-        }
-    }
-    fn fusable(&self, i: usize) -> Result<(), String> {
-        let layer = &self.plan.layers[i];
-        let Some(Sum { add, summand, .. }) = layer.sum else { return Err("it has no sum".into()) };
-        match self.plan.types.get(&summand) {
-            None => return Err("the summand is not int8".into()),
-            Some(DataType::DtQuint8) => {}
-            Some(_) => return Err("the summand is signed, and the op for that keeps 7 bits of 8".into()),
-        }
-        let shape = |e: Edge| self.facts.get(e).map(|f| &f.shape);
-        if shape(summand).is_none() || shape(summand) != shape(layer.end.into()) {
-            return Err("the summand is broadcast".into());
-        }
-        // The op writes over its summand: everybody else must have read it before, and nobody may share its bytes.
-        let carried = matches!(self.plan.roles[summand.node.0], Role::Carry);
-        let others = self.uses.readers(summand.node).iter().map(|&(r, _)| r);
-        let before = ancestors(self.graph, layer.core);
-        if carried || self.uses.is_output(summand.node) || others.filter(|&r| r != add).any(|r| !before[r.0])
-        {
-            return Err("the summand is still read by others when the sum overwrites it".into());
-        }
-        Ok(())
-    }
-    fn fuse_sum(&mut self, i: usize) {
-        let Plan { layers, roles, types, .. } = &mut self.plan;
-        let layer = &mut layers[i];
-        let Some(sum) = layer.sum else { return };
-        types.remove(&layer.end.into());
-        for inside in [layer.end, sum.add] {
-            roles[inside.0] = Role::Inside;
-            layer.inside.push(inside);
-        }
-        (layer.end, layer.relu) = (sum.end, true);
-        roles[sum.end.0] = Role::Layer(i);
-        types.insert(sum.end.into(), DataType::DtQuint8);
-        self.fused.insert(i);
-    }
-    /// A sum that was not fused is none.
-    fn layers_settled(&mut self) {
-        for (i, layer) in self.plan.layers.iter_mut().enumerate() {
-            layer.sum = layer.sum.filter(|_| self.fused.contains(&i));
-        }
-    }
-    /// Pools, concats and nodes that move bytes.
+    /// Everything but layers.
     fn other(&mut self, id: NodeId) {
-        let node = self.graph.node(id);
-        let Some(&x) = node.inputs.first() else { return };
-        if is_core(self.graph, id) {
-            self.plan.reasons.insert(id, "its weights are not constant".into());
+        let nature = nature(self.graph, id);
+        let inputs = data(self.graph, id);
+        let Some(dtype) = inputs.first().and_then(|x| self.plan.types.get(x).copied()) else {
+            return if nature == Nature::Concat {
+                self.concat(id, &inputs)
+            };
+        };
+        let (role, dtype) = match nature {
+            Nature::Concat => return self.concat(id, &inputs),
+            Nature::Maximum if is_padded(self.graph, id) => return,
+            Nature::Maximum => (Role::Pool, dtype),
+            Nature::Average => match self.average(id, inputs[0]) {
+                Some(role) => (role, dtype),
+                None => (Role::Float, self.plan.quantized(id.into())),
+            },
+            Nature::Carry => (Role::Carry, dtype),
+            Nature::Elementwise if !self.flows(id) => return,
+            Nature::Elementwise => (Role::Elementwise, self.plan.quantized(id.into())),
+            Nature::Resample => (Role::Float, self.plan.quantized(id.into())),
+            Nature::Other => return,
+        };
+        self.plan.roles[id.0] = role;
+        self.plan.types.extend(carry::outputs(self.graph, id).map(|e| (e, dtype)));
+    }
+    fn concat(&mut self, id: NodeId, inputs: &[Edge]) {
+        let whole = inputs.len() + 1 == self.graph.node(id).inputs.len();
+        let known = |e: &Edge| self.plan.types.contains_key(e) || self.calibrated.contains_key(e);
+        if !whole || !inputs.iter().all(known) || !inputs.iter().any(|e| self.plan.types.contains_key(e)) {
             return;
         }
-        let native = self.plan.types.get(&x).copied();
-        let role = match node.op.name() {
-            "ConcatV2" => return self.concat(id),
-            "MaxPool" | "AvgPool" if !is_padded(self.graph, id) => Role::Pool,
-            "Mean" => match self.whole_image(id) {
-                Some(extent) => Role::Mean(extent),
-                None => return,
-            },
-            "Reshape" | "Squeeze" | "ExpandDims" | "Pad" => Role::Carry,
-            _ => return,
-        };
-        let Some(dtype) = native else { return };
-        if is_average(self.graph, id) && !self.average_keeps(x, id.into()) {
+        let signed = inputs.iter().any(|&e| self.plan.dtype(e) == DtQint8);
+        self.plan.roles[id.0] = Role::Concat;
+        self.plan.types.insert(id.into(), if signed { DtQint8 } else { DtQuint8 });
+    }
+    /// How an average is taken in int8, unless it would lose too much.
+    fn average(&mut self, id: NodeId, x: Edge) -> Option<Role> {
+        let magnitude = |e| self.calibrated.get(&e).map_or(0.0, |r| r.magnitude());
+        if magnitude(id.into()) < AVERAGE_KEEPS * magnitude(x) {
             let why = "its values are so much smaller than its input's that int8 would lose over two bits";
             self.plan.reasons.insert(id, why.into());
-            return;
+            return None;
         }
-        self.native(id, role, dtype, &[x]);
-    }
-    fn average_keeps(&self, x: Edge, y: Edge) -> bool {
-        let magnitude = |e| self.calibrated.get(&e).map_or(0.0, |r| r.magnitude());
-        magnitude(y) >= AVERAGE_KEEPS * magnitude(x)
-    }
-    fn native(&mut self, id: NodeId, role: Role, dtype: DataType, x: &[Edge]) {
-        self.plan.roles[id.0] = role;
-        self.plan.types.insert(id.into(), dtype);
-        for edge in x {
-            let (a, b) = (self.root(id.0), self.root(edge.node.0));
-            self.class[a.max(b)] = a.min(b);
+        match self.graph.node(id).op.name() {
+            "Mean" => self.whole_image(id).map(Role::Mean),
+            _ => (!is_padded(self.graph, id)).then_some(Role::Pool),
         }
-    }
-    fn root(&self, mut node: usize) -> usize {
-        while self.class[node] != node {
-            node = self.class[node];
-        }
-        node
-    }
-    fn concat(&mut self, id: NodeId) {
-        let inputs = &self.graph.node(id).inputs;
-        let Some((axis, values)) = inputs.split_last() else { return };
-        let types: Option<Vec<_>> = values.iter().map(|e| self.plan.types.get(e).copied()).collect();
-        let why = match types.as_deref() {
-            None | Some([]) => "not all of its inputs are int8",
-            Some([first, rest @ ..]) if rest.iter().any(|t| t != first) => "its inputs are of both signs",
-            Some(_) if constant(self.graph, *axis).is_none() => "its axis is not constant",
-            Some([first, ..]) => {
-                let (dtype, values) = (*first, values.to_vec());
-                return self.native(id, Role::Concat, dtype, &values);
-            }
-        };
-        self.plan.reasons.insert(id, why.into());
     }
     /// Height and width, if a node averages over exactly these.
     fn whole_image(&self, id: NodeId) -> Option<[usize; 2]> {
@@ -286,16 +291,24 @@ impl<'a> Planner<'a> {
             _ => None,
         }
     }
-    /// Every tensor of a class gets the widest range in it.
-    fn spread_ranges(&mut self) {
-        let native: BTreeSet<Edge> = self.plan.types.keys().copied().collect();
-        let mut widest: HashMap<usize, f32> = HashMap::new();
-        for &edge in &native {
-            let range = widest.entry(self.root(edge.node.0)).or_insert(LEAST);
-            *range = range.max(self.plan.range(edge));
-        }
-        for edge in native {
-            self.plan.ranges.insert(edge, widest[&self.root(edge.node.0)]);
+    /// A sum that was not fused is none. A layer whose result is not rounded leaves what its fp32 form cannot do.
+    fn settle(&mut self) {
+        for i in 0..self.plan.layers.len() {
+            let layer = &mut self.plan.layers[i];
+            layer.sum = layer.sum.filter(|_| self.fused.contains(&i));
+            let runs = self.plan.roles[layer.end.0] == Role::Layer(i);
+            let fits = match layer.activation {
+                Activation::Linear => true,
+                Activation::Relu => layer.kind != Kind::MatMul || self.op_set != OpSet::Classic,
+                Activation::Relu6 | Activation::LeakyRelu(_) => false,
+            };
+            if !runs || fits || self.plan.types.contains_key(&layer.end.into()) {
+                continue;
+            }
+            if let Some(left) = layer.leave_activation() {
+                self.plan.roles[left.0] = Role::Float;
+                self.plan.roles[layer.end.0] = Role::Layer(i);
+            }
         }
     }
 }

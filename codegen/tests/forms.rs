@@ -1,0 +1,126 @@
+//! What the quantizer writes for each thing it knows: the ops, and how near the result is to fp32.
+//!
+//! With `BAKELITE_FORMS=FOLDER` the int8 graphs are written there, for `scripts/tensorflow_parity.py --folder FOLDER`.
+#[path = "optimise/network.rs"]
+#[allow(dead_code, reason = "its networks are the optimiser's; only its builder is used here")]
+mod network;
+#[path = "forms/networks.rs"]
+mod networks;
+use bakelite_codegen::calibrate::{self, Method, Sample};
+use bakelite_codegen::graph::Graph;
+use bakelite_codegen::ops::Products;
+use bakelite_codegen::quantize::report::Form as How;
+use bakelite_codegen::quantize::{OpSet, Options, Report, Switch};
+use bakelite_codegen::{graphdef, interpret};
+use network::{Network, random};
+use networks::{FORMS, Form};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+fn quantized(form: &Form, op_set: OpSet) -> (Graph, Graph, Report) {
+    let mut n = Network::new(&[-1, 6, 6, 4]);
+    let y = (form.build)(&mut n);
+    let graph = n.finish(y);
+    // As plain as can be: the forms are tested here, and what is measured and chosen elsewhere.
+    let options = Options {
+        inputs: vec!["x".into()],
+        outputs: vec!["y".into()],
+        op_set,
+        calibration: calibrate::Options { method: Method::MinMax, ..Default::default() },
+        equalise: Switch::Off,
+        correct_bias: Switch::Off,
+        ..Options::default()
+    };
+    let samples: Vec<Sample> =
+        (0..16).map(|seed| vec![Arc::new(random(&[1, 6, 6, 4], 100 + seed))]).collect();
+    let result = bakelite_codegen::quantize(graph.clone(), &options, &samples, &mut |_, _, _| {});
+    let (int8, report) = result.unwrap_or_else(|e| panic!("{}: {e}", form.name));
+    (graph, int8, report)
+}
+
+fn run(graph: &Graph, seed: u64) -> Vec<f32> {
+    let x = graph.edge("x").unwrap();
+    let feeds = HashMap::from([(x, Arc::new(random(&[1, 6, 6, 4], seed)))]);
+    let y = interpret::run(graph, &feeds, &graph.outputs, Products::Contract).unwrap();
+    y[0].as_f32().unwrap().to_vec()
+}
+
+/// Signal over noise in decibels, over the samples.
+fn decibels(a: &Graph, b: &Graph) -> f64 {
+    let (mut signal, mut noise) = (0.0, 0.0);
+    for seed in 100..116 {
+        for (a, b) in run(a, seed).into_iter().zip(run(b, seed)) {
+            signal += f64::from(a).powi(2);
+            noise += f64::from(a - b).powi(2);
+        }
+    }
+    10.0 * (signal / noise).log10()
+}
+
+/// What is wrong with a form, a line each.
+fn check(form: &Form) -> Vec<String> {
+    let (graph, int8, report) = quantized(form, OpSet::Auto);
+    let count = |op: &str| int8.nodes.iter().filter(|n| n.op.name() == op).count();
+    let db = decibels(&graph, &int8);
+    let mut wrong: Vec<String> = form
+        .ops
+        .iter()
+        .filter(|(op, wanted)| count(op) != *wanted)
+        .map(|(op, wanted)| {
+            format!("{}: {} nodes {op}, not {wanted}\n{int8}\n{report}", form.name, count(op))
+        })
+        .collect();
+    println!("{:20} {db:.1} dB", form.name);
+    if db < form.decibels {
+        wrong.push(format!("{}: {db:.1} dB, not {}\n{int8}", form.name, form.decibels));
+    }
+    if report.macs()[0] != report.macs()[1] {
+        wrong.push(format!("{}: {report}", form.name));
+    }
+    if let Some(folder) = std::env::var_os("BAKELITE_FORMS") {
+        let file = Path::new(&folder).join(format!("{}.pb", form.name));
+        std::fs::write(file, graphdef::write(&int8).unwrap()).unwrap();
+    }
+    wrong
+}
+
+#[test]
+fn each_form_is_written_and_keeps_its_accuracy() {
+    let wrong: Vec<String> = FORMS.iter().flat_map(check).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_op_set_says_the_same() {
+    let mut wrong = vec![];
+    for form in FORMS {
+        let [auto, fused, classic] =
+            [OpSet::Auto, OpSet::Fused, OpSet::Classic].map(|set| quantized(form, set).1);
+        if run(&auto, 3) != run(&fused, 3) {
+            wrong.push(format!("{}: the names differ, the arithmetic does not", form.name));
+        }
+        let newer = classic.nodes.iter().find(|n| n.op.name().starts_with('_'));
+        if let Some(node) = newer {
+            wrong.push(format!("{}: {} in the classic op set", form.name, node.op.name()));
+        }
+        let (old, db) = (quantized(form, OpSet::Classic), form.decibels - 8.0);
+        if decibels(&old.0, &old.1) < db {
+            wrong.push(format!("{}: less than {db} dB in the classic op set\n{}", form.name, old.2));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_report_tells_what_each_operation_reads_and_costs() {
+    let form = FORMS.iter().find(|f| f.name == "hard_swish").unwrap();
+    let (_, _, report) = quantized(form, OpSet::Auto);
+    let forms: Vec<How> = report.places.iter().map(|p| p.form).collect();
+    assert_eq!(forms, [How::Int8, How::Chain, How::Chain, How::Chain, How::Chain, How::Int8], "{report}");
+    let conv = &report.places[0];
+    assert_eq!((conv.ops.as_str(), &conv.inputs[..]), ("Conv2D+BiasAdd", &["x".to_owned()][..]));
+    assert_eq!(conv.macs, 36 * 9 * 4 * 8);
+    assert_eq!((conv.parameters, conv.traffic), ((288 * 4 + 32) / 4, 36 * 4 * 4 + 36 * 8));
+    assert!(report.to_string().starts_with("6 of 6 operations are int8, with 100.00 %"), "{report}");
+}
