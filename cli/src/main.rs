@@ -8,6 +8,7 @@ mod compile;
 mod engine;
 mod files;
 mod inspect;
+mod labels;
 mod names;
 mod optimize;
 mod package;

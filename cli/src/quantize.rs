@@ -1,4 +1,5 @@
 //! `bakelite quantize`: fp32 graph and samples in, calibrated int8 graph out.
+use crate::labels::Labels;
 use crate::names::{self, Role};
 use crate::samples::{Samples, Target};
 use crate::shapes::{self, Named};
@@ -7,7 +8,7 @@ use bakelite::preprocess::Preprocess;
 use bakelite_codegen::calibrate::{self, Method, Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
-use bakelite_codegen::quantize::{Keep, OpSet, Options, Switch, quantize};
+use bakelite_codegen::quantize::{Keep, OpSet, Options, Switch, Target as Allowed, quantize_to};
 use bakelite_codegen::{facts, graphdef};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -81,6 +82,15 @@ pub(crate) struct Args {
     /// Take the mean error of the rounded weights out of the biases; auto: if it helps
     #[arg(long, value_name = "auto|on|off", default_value = "auto", value_parser = switch)]
     bias_correction: Switch,
+    /// Keep the fewest layers in fp32 with which top-1 drops by at most so many points on labelled pictures
+    #[arg(long, value_name = "POINTS", value_parser = points, requires = "labels")]
+    target_drop: Option<f64>,
+    /// The pictures for --target-drop: lines `file,class`, files relative to the list or absolute
+    #[arg(long, value_name = "labels.csv", requires = "target_drop")]
+    labels: Option<PathBuf>,
+    /// Added to every class of --labels
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    classes_offset: i64,
     /// TensorFlow's older op names alone (less accurate), _FusedQuantizedConv2D and its kind, or of each what keeps more
     #[arg(long, value_name = "auto|classic|fused", default_value = "auto", value_parser = op_set)]
     op_set: OpSet,
@@ -89,6 +99,11 @@ pub(crate) struct Args {
 fn percentile(text: &str) -> Result<f64, String> {
     let inside = |p: &f64| *p > 50.0 && *p <= 100.0;
     text.parse().ok().filter(inside).ok_or_else(|| "expected a number above 50, up to 100".to_owned())
+}
+
+fn points(text: &str) -> Result<f64, String> {
+    let points: f64 = text.parse().map_err(|_| "expected a number of percentage points".to_owned())?;
+    if points.is_finite() && points >= 0.0 { Ok(points) } else { Err("expected zero or more".to_owned()) }
 }
 
 fn switch(text: &str) -> Result<Switch, String> {
@@ -132,13 +147,34 @@ pub(crate) fn main(args: &Args) -> Outcome {
         calibration,
         equalise: args.equalize,
         correct_bias: args.bias_correction,
+        sensitivity: false,
     };
     let count = sources.count();
     let mut stages = progress::Stages::default();
-    let (graph, report) =
-        quantize(graph, &options, &sources, &mut |what, done, total| stages.at(what, done, total))?;
+    let labelled = labelled(args, &graph, &options.inputs, &preprocess)?;
+    let target =
+        labelled.as_ref().map(|(points, samples, labels)| Allowed { points: *points, samples, labels });
+    let told = &mut |what, done, total| stages.at(what, done, total);
+    let (graph, report) = quantize_to(graph, &options, &sources, target.as_ref(), told)?;
     files::write(&args.o, &graphdef::write(&graph)?)?;
     Ok(format!("{}: {} nodes, calibrated on {count} samples\n{report}", args.o.display(), graph.nodes.len()))
+}
+
+/// The labelled pictures of a target: points, samples, classes.
+fn labelled(
+    args: &Args,
+    graph: &Graph,
+    inputs: &[String],
+    preprocess: &Preprocess,
+) -> Result<Option<(f64, Sources, Vec<usize>)>, Problems> {
+    let (Some(points), Some(list)) = (args.target_drop, &args.labels) else { return Ok(None) };
+    let [input] = inputs else {
+        let found = format!("--target-drop for a network of {} inputs", inputs.len());
+        return Err(Problems::file(Reason::new(found).supported("one input, of pictures")));
+    };
+    let Labels { files, classes } = Labels::read(list, args.classes_offset)?;
+    let samples = Samples::of_pictures(list, files, target(graph, input)?, preprocess.clone())?;
+    Ok(Some((points, Sources(vec![samples]), classes)))
 }
 
 /// Samples of every input, as many of each.

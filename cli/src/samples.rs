@@ -47,6 +47,17 @@ impl Samples {
         samples.check(path)?;
         Ok(samples)
     }
+    /// The pictures of a list, every one of which must be usable; `list` names it in messages.
+    pub(crate) fn of_pictures(
+        list: &Path,
+        pictures: Vec<PathBuf>,
+        target: Target,
+        preprocess: Preprocess,
+    ) -> Result<Self, Problems> {
+        let samples = Self { source: Source::Pictures(pictures), target, preprocess };
+        samples.check(list)?;
+        Ok(samples)
+    }
     /// How many there are; at least one.
     pub(crate) fn len(&self) -> usize {
         match &self.source {
@@ -86,7 +97,7 @@ impl Samples {
         if bad.is_empty() {
             return Ok(());
         }
-        let found = format!("{} of {count} calibration pictures cannot be used", bad.len());
+        let found = format!("{} of {count} pictures cannot be used", bad.len());
         let mut problems = Problems::file(files::reason(path, found).help("replace them or take them out"));
         problems.0.extend(bad.into_iter().flat_map(|p| p.0));
         Err(problems)

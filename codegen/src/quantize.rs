@@ -37,6 +37,8 @@ pub mod node;
 pub mod plan;
 pub mod report;
 pub mod rewrite;
+pub mod sensitivity;
+pub mod target;
 pub mod weights;
 use choose::Chooser;
 pub use choose::{Choice, Switch, Why};
@@ -46,6 +48,8 @@ use keep::Kept;
 use layer::Layer;
 use plan::Plan;
 pub use report::{Place, Report};
+pub use sensitivity::Sensitivity;
+pub use target::{Reached, Target};
 
 /// Which of TensorFlow's names for the same arithmetic are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +83,8 @@ pub struct Options {
     pub equalise: Switch,
     /// Whether the mean error of rounded weights is taken from the biases; see [`bias`].
     pub correct_bias: Switch,
+    /// Whether each layer's [`sensitivity`] is measured for the report, which takes long.
+    pub sensitivity: bool,
 }
 
 /// Quantizes `graph` with ranges measured on `samples`. The same graph, samples and options give the same bytes,
@@ -87,6 +93,17 @@ pub fn quantize(
     graph: Graph,
     options: &Options,
     samples: &dyn Source,
+    progress: Progress<'_>,
+) -> Result<(Graph, Report), Problems> {
+    quantize_to(graph, options, samples, None, progress)
+}
+
+/// [`quantize`], with as many layers in fp32 as a target needs.
+pub fn quantize_to(
+    graph: Graph,
+    options: &Options,
+    samples: &dyn Source,
+    target: Option<&Target<'_>>,
     progress: Progress<'_>,
 ) -> Result<(Graph, Report), Problems> {
     let graph = optimise(graph, &options.inputs, &options.outputs)?;
@@ -100,11 +117,21 @@ pub fn quantize(
     let seen = calibrate(&graph, &inputs, &edges, &options.calibration, samples, progress)?;
     let ranges = calibrate::ranges(&seen);
     let (layers, corrected) = chooser.correct_bias(&graph, &inputs, layers, &ranges, progress)?;
-    let kept = options.keep_fp32.resolve(&graph, &layers)?;
-    let subject = Subject::new(&graph, &ranges, options);
+    let mut kept = options.keep_fp32.resolve(&graph, &layers)?;
+    let subject = Subject::new(&graph, &inputs, &ranges, options);
+    let (mut reached, mut costs) = (None, vec![]);
+    if let Some(target) = target {
+        let done = target.reach(&subject, &layers, kept, &chooser.judge, progress)?;
+        (kept, reached, costs) = (done.0, Some(done.1), done.2);
+    }
+    if options.sensitivity && costs.is_empty() && chooser.judge.can() {
+        let measured = sensitivity::sensitivity(&subject, &layers, &kept, &chooser.judge, progress)?;
+        costs = measured.into_iter().map(|(_, cost)| cost).collect();
+    }
     let (plan, quantized) = subject.quantize(layers, &kept)?;
     let mut report = report::report(&graph, &subject.facts, &plan, &quantized);
     report.choices = vec![equalised, corrected];
+    (report.target, report.sensitivity) = (reached, costs);
     report.calibration = seen.into_values().collect();
     Ok((quantized, report))
 }
@@ -112,19 +139,20 @@ pub fn quantize(
 /// An fp32 graph with calibrated ranges, to be quantized in one way or another.
 struct Subject<'a> {
     graph: &'a Graph,
+    inputs: &'a [Edge],
     facts: Facts,
     ranges: &'a Ranges,
     options: &'a Options,
 }
 
 impl<'a> Subject<'a> {
-    fn new(graph: &'a Graph, ranges: &'a Ranges, options: &'a Options) -> Self {
+    fn new(graph: &'a Graph, inputs: &'a [Edge], ranges: &'a Ranges, options: &'a Options) -> Self {
         let (facts, _) = crate::facts::infer(graph, &HashMap::new());
-        Self { graph, facts, ranges, options }
+        Self { graph, inputs, facts, ranges, options }
     }
     /// The quantized graph with these layers, without those that are kept fp32.
     fn quantize(&self, layers: Vec<Layer>, kept: &Kept) -> Result<(Plan, Graph), Problems> {
-        let Self { graph, ref facts, ranges, options } = *self;
+        let Self { graph, ref facts, ranges, options, .. } = *self;
         let plan = plan::plan(plan::Terms { graph, facts, ranges, kept, op_set: options.op_set }, layers);
         let quantized = rewrite::rewrite(graph, &plan, options)?;
         verify(&quantized)?;

@@ -125,11 +125,17 @@ impl Chooser<'_> {
         let options = calibrate::Options { method, ..self.options.calibration.clone() };
         let edges = plan::observed(graph, &layers);
         let ranges = calibrate::ranges(&calibrate(graph, inputs, &edges, &options, &self.fit, progress)?);
-        self.sqnr(graph, layers, &ranges)
+        self.sqnr(graph, inputs, layers, &ranges)
     }
-    fn sqnr(&self, graph: &Graph, layers: Vec<Layer>, ranges: &Ranges) -> Result<f64, Problems> {
+    fn sqnr(
+        &self,
+        graph: &Graph,
+        inputs: &[Edge],
+        layers: Vec<Layer>,
+        ranges: &Ranges,
+    ) -> Result<f64, Problems> {
         let kept = self.options.keep_fp32.resolve(graph, &layers)?;
-        let subject = Subject::new(graph, ranges, self.options);
+        let subject = Subject::new(graph, inputs, ranges, self.options);
         self.judge.sqnr(&subject.quantize(layers, &kept)?.1)
     }
     /// Corrects the layers' biases, or does not.
@@ -152,7 +158,7 @@ impl Chooser<'_> {
         if self.options.correct_bias == Switch::On {
             return Ok((corrected, choice(true, Why::Asked)));
         }
-        let [without, with] = [&layers, &corrected].map(|l| self.sqnr(graph, l.clone(), ranges));
+        let [without, with] = [&layers, &corrected].map(|l| self.sqnr(graph, inputs, l.clone(), ranges));
         let choice = Choice::measured(BIAS, without?, with?);
         Ok((if choice.on { corrected } else { layers }, choice))
     }

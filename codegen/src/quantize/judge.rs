@@ -108,6 +108,12 @@ impl<'a> Judge<'a> {
         }
         Ok(judge)
     }
+    /// The same on the first few of its samples.
+    pub fn first(&self, count: usize) -> Self {
+        let (inputs, points) = (self.inputs.clone(), self.points.clone());
+        let want = self.want.iter().take(count).cloned().collect();
+        Self { samples: self.samples.first(count), inputs, points, want }
+    }
     /// Whether there is anything to judge by.
     pub fn can(&self) -> bool {
         !self.points.is_empty() && self.samples.count() > 0

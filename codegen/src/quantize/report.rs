@@ -7,6 +7,8 @@ use crate::ops::Op;
 use crate::quantize::carry::outputs;
 use crate::quantize::choose::Choice;
 use crate::quantize::plan::{Plan, Role};
+use crate::quantize::sensitivity::Sensitivity;
+use crate::quantize::target::Reached;
 use crate::tensor::{Shape, name};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -61,6 +63,10 @@ pub struct Report {
     pub conversions: usize,
     /// What was decided by measurement.
     pub choices: Vec<Choice>,
+    /// What keeping layers in fp32 for a target came to.
+    pub target: Option<Reached>,
+    /// What each layer costs, in their order; empty where it was not measured.
+    pub sensitivity: Vec<Sensitivity>,
     /// What calibration saw and chose, an edge each.
     pub calibration: Vec<Statistics>,
 }
@@ -89,6 +95,7 @@ impl fmt::Display for Report {
             self.conversions
         )?;
         self.choices.iter().try_for_each(|choice| writeln!(f, "  {choice}"))?;
+        self.target.iter().try_for_each(|reached| writeln!(f, "  {reached}"))?;
         let mut reasons: Vec<(&str, Vec<String>)> = vec![];
         for place in self.places.iter().filter(|p| !p.reason.is_empty()) {
             let shown = format!("{} `{}`", place.ops, place.node);
@@ -112,7 +119,7 @@ pub fn report(graph: &Graph, facts: &Facts, plan: &Plan, quantized: &Graph) -> R
     let places = order.into_iter().filter_map(|id| place(graph, facts, plan, id)).collect();
     let converts = |n: &&crate::graph::Node| matches!(n.op.name(), "QuantizeV2" | "Dequantize");
     let conversions = quantized.nodes.iter().filter(converts).count();
-    Report { places, conversions, choices: vec![], calibration: vec![] }
+    Report { places, conversions, ..Report::default() }
 }
 
 fn place(graph: &Graph, facts: &Facts, plan: &Plan, id: NodeId) -> Option<Place> {
