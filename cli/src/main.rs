@@ -14,6 +14,7 @@ mod optimize;
 mod package;
 mod progress;
 mod quantize;
+mod ranges;
 mod run;
 mod samples;
 mod shapes;

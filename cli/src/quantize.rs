@@ -3,9 +3,9 @@ use crate::labels::Labels;
 use crate::names::{self, Role};
 use crate::samples::{Samples, Target};
 use crate::shapes::{self, Named};
-use crate::{Outcome, files, progress};
+use crate::{Outcome, files, progress, ranges};
 use bakelite::preprocess::Preprocess;
-use bakelite_codegen::calibrate::{self, Method, Sample, Source};
+use bakelite_codegen::calibrate::{Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
 use bakelite_codegen::quantize::{Keep, OpSet, Options, Switch, Target as Allowed, quantize_to};
@@ -34,7 +34,9 @@ It applies to pictures and to arrays of u8; other arrays are fed as they are.
 
 Examples:
   bakelite quantize net.pb --calibration pictures/ --preprocess x/127.5-1 -o net8.pb
-  bakelite quantize net.pb --input x --output Softmax --calibration batch.npy --preprocess x -o net8.pb")]
+  bakelite quantize net.pb --input x --output Softmax --calibration batch.npy --preprocess x -o net8.pb
+  bakelite quantize net.pb --calibration pictures/ --preprocess x/127.5-1 --save-ranges net.ranges -o net8.pb
+  bakelite quantize net.pb --ranges net.ranges -o net8.pb")]
 pub(crate) struct Args {
     /// The frozen fp32 GraphDef, binary
     #[arg(value_name = "FP32.pb")]
@@ -46,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", num_args = 1..)]
     output: Vec<String>,
     /// A folder of pictures, or an .npy batch
-    #[arg(long, value_name = "FILE_OR_FOLDER", num_args = 1.., required = true)]
+    #[arg(long, value_name = "FILE_OR_FOLDER", num_args = 1.., required_unless_present = "ranges")]
     calibration: Vec<PathBuf>,
     /// The arithmetic on pixels
     #[arg(long, value_name = "EXPR", default_value = "x", allow_hyphen_values = true)]
@@ -54,13 +56,8 @@ pub(crate) struct Args {
     /// The file to write
     #[arg(short, long = "out", value_name = "INT8.pb")]
     o: PathBuf,
-    /// How the range of an activation follows from what was seen: minmax, moving-average, percentile, kl, mse, or auto,
-    /// which tries these for each tensor and takes what does the least harm to the layers that read it
-    #[arg(long, default_value = "auto")]
-    method: Method,
-    /// The share of values that --method percentile keeps, in percent
-    #[arg(long, value_name = "P", default_value = "99.99", value_parser = percentile)]
-    percentile: f64,
+    #[command(flatten)]
+    ranges: ranges::Args,
     /// The shape of an input that the graph leaves open
     #[arg(long, value_name = "NAME=1,224,224,3", value_parser = shapes::parse)]
     shape: Vec<Named>,
@@ -94,11 +91,6 @@ pub(crate) struct Args {
     /// TensorFlow's older op names alone (less accurate), _FusedQuantizedConv2D and its kind, or of each what keeps more
     #[arg(long, value_name = "auto|classic|fused", default_value = "auto", value_parser = op_set)]
     op_set: OpSet,
-}
-
-fn percentile(text: &str) -> Result<f64, String> {
-    let inside = |p: &f64| *p > 50.0 && *p <= 100.0;
-    text.parse().ok().filter(inside).ok_or_else(|| "expected a number above 50, up to 100".to_owned())
 }
 
 fn points(text: &str) -> Result<f64, String> {
@@ -136,7 +128,7 @@ pub(crate) fn main(args: &Args) -> Outcome {
     let sources = open(args, &graph, &inputs, &preprocess)?;
     let keep_fp32 =
         Keep { patterns: args.keep_fp32.clone(), first_layer: args.first_layer_fp32, ..Keep::default() };
-    let calibration = calibrate::Options { method: args.method, percentile: args.percentile };
+    let calibration = args.ranges.options()?;
     let (op_set, per_tensor) = (args.op_set, args.per_tensor);
     let options = Options {
         inputs,
@@ -156,8 +148,11 @@ pub(crate) fn main(args: &Args) -> Outcome {
         labelled.as_ref().map(|(points, samples, labels)| Allowed { points: *points, samples, labels });
     let told = &mut |what, done, total| stages.at(what, done, total);
     let (graph, report) = quantize_to(graph, &options, &sources, target.as_ref(), told)?;
+    args.ranges.save(&report)?;
     files::write(&args.o, &graphdef::write(&graph)?)?;
-    Ok(format!("{}: {} nodes, calibrated on {count} samples\n{report}", args.o.display(), graph.nodes.len()))
+    let (file, nodes) = (args.o.display(), graph.nodes.len());
+    let how = args.ranges.given().unwrap_or_else(|| format!("calibrated on {count} samples"));
+    Ok(format!("{file}: {nodes} nodes, {how}\n{report}"))
 }
 
 /// The labelled pictures of a target: points, samples, classes.
@@ -192,6 +187,9 @@ impl Source for Sources {
 /// The samples of every input.
 fn open(args: &Args, graph: &Graph, inputs: &[String], preprocess: &Preprocess) -> Result<Sources, Problems> {
     let files = &args.calibration;
+    if files.is_empty() {
+        return Ok(Sources(vec![]));
+    }
     if files.len() != inputs.len() {
         let found = format!("{} --calibration for {} inputs", files.len(), inputs.len());
         let help = format!("give one for each, in this order: {}", inputs.join(", "));

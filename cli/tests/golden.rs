@@ -92,13 +92,17 @@ fn quantizing_twice_gives_the_same_bytes() {
     let x: Vec<f32> = (0..4 * 32 * 32 * 3).map(|i| ((i * 37) % 255) as f32 / 127.5 - 1.0).collect();
     let samples = folder.path().join("x.npy");
     std::fs::write(&samples, npy::write(TensorRef::F32(&x), &[4, 32, 32, 3])).expect("it takes files");
-    let quantize = |name: &str, threads: &str| {
+    let ranges = folder.path().join("ranges");
+    let quantize = |name: &str, threads: &str, keep: &str| {
         let out = folder.path().join(name);
         let mut command = Command::new(env!("CARGO_BIN_EXE_bakelite"));
         command.arg("quantize").arg(&model).arg("--calibration").arg(&samples).arg("-o").arg(&out);
+        command.arg(keep).arg(&ranges);
         let output = command.env("RAYON_NUM_THREADS", threads).output().expect("the tool starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         std::fs::read(out).expect("it was written")
     };
-    assert!(quantize("a.pb", "1") == quantize("b.pb", "2"), "one and two threads give other graphs");
+    let graph = quantize("a.pb", "1", "--save-ranges");
+    assert!(graph == quantize("b.pb", "2", "--save-ranges"), "one and two threads give other graphs");
+    assert!(graph == quantize("c.pb", "1", "--ranges"), "the ranges used again give another graph");
 }

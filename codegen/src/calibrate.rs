@@ -30,6 +30,7 @@ mod mse;
 mod noise;
 mod observer;
 mod percentile;
+pub mod ranges;
 mod statistics;
 pub use method::Method;
 use observer::{Average, Observer};
@@ -86,11 +87,13 @@ pub struct Options {
     pub method: Method,
     /// Of [`Method::Percentile`], in percent.
     pub percentile: f64,
+    /// Ranges of a file, in place of any that are measured.
+    pub ranges: Option<ranges::Saved>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { method: Method::default(), percentile: 99.99 }
+        Self { method: Method::default(), percentile: 99.99, ranges: None }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::graph::{Edge, Graph};
 use crate::ops::Op;
 use crate::passes::optimise;
 use crate::verify::verify;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub mod bias;
 pub mod carry;
@@ -38,6 +38,7 @@ pub mod plan;
 pub mod report;
 pub mod rewrite;
 pub mod sensitivity;
+mod settle;
 pub mod target;
 pub mod weights;
 use choose::Chooser;
@@ -106,6 +107,7 @@ pub fn quantize_to(
     target: Option<&Target<'_>>,
     progress: Progress<'_>,
 ) -> Result<(Graph, Report), Problems> {
+    let options = &settle::settle(options, samples.count())?;
     let graph = optimise(graph, &options.inputs, &options.outputs)?;
     finite_constants(&graph)?;
     let inputs = inputs(&graph, &options.inputs);
@@ -114,8 +116,13 @@ pub fn quantize_to(
     let (graph, equalised) = chooser.equalise(graph, &inputs, progress)?;
     let layers = layer::find(&graph);
     let edges = plan::observed(&graph, &layers);
-    let seen = calibrate(&graph, &inputs, &edges, &options.calibration, samples, progress)?;
-    let ranges = calibrate::ranges(&seen);
+    let (ranges, seen) = match &options.calibration.ranges {
+        Some(saved) => (saved.resolve(&graph, &edges)?, BTreeMap::new()),
+        None => {
+            let seen = calibrate(&graph, &inputs, &edges, &options.calibration, samples, progress)?;
+            (calibrate::ranges(&seen), seen)
+        }
+    };
     let (layers, corrected) = chooser.correct_bias(&graph, &inputs, layers, &ranges, progress)?;
     let mut kept = options.keep_fp32.resolve(&graph, &layers)?;
     let subject = Subject::new(&graph, &inputs, &ranges, options);

@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "its networks are the optimiser's; only its builder is used here")]
 mod network;
 use bakelite_codegen::build::constant;
-use bakelite_codegen::calibrate::Sample;
+use bakelite_codegen::calibrate::{self, Method, Sample, ranges};
 use bakelite_codegen::error::Problems;
 use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::ops::Products;
@@ -49,6 +49,14 @@ fn quantize(graph: &Graph, op_set: OpSet) -> Result<(Graph, Report), Problems> {
         Options { inputs: vec!["x".into()], outputs: vec!["y".into()], op_set, ..Options::default() };
     let samples: Vec<Sample> =
         (0..16).map(|seed| vec![Arc::new(random(&[1, 6, 6, 4], 100 + seed))]).collect();
+    bakelite_codegen::quantize(graph.clone(), &options, &samples, &mut |_, _, _| {})
+}
+
+fn calibrated(graph: &Graph, calibration: calibrate::Options) -> Result<(Graph, Report), Problems> {
+    let inputs = vec!["x".into()];
+    let options = Options { inputs, outputs: vec!["y".into()], calibration, ..Options::default() };
+    let sample = |seed: u64| vec![Arc::new(random(&[1, 6, 6, 4], 100 + seed))];
+    let samples: Vec<Sample> = (0..16).map(sample).collect();
     bakelite_codegen::quantize(graph.clone(), &options, &samples, &mut |_, _, _| {})
 }
 
@@ -123,11 +131,70 @@ fn a_signed_input_is_told_the_range_that_its_readers_divide_by() {
 
 #[test]
 fn the_bytes_do_not_depend_on_the_number_of_threads() {
-    let bytes = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| graphdef::write(&quantize(&network(), OpSet::Auto).unwrap().0).unwrap())
+    for method in Method::PLAIN.into_iter().chain([Method::Auto]) {
+        let bytes = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let options = calibrate::Options { method, ..calibrate::Options::default() };
+            pool.install(|| graphdef::write(&calibrated(&network(), options).unwrap().0).unwrap())
+        };
+        assert_eq!(bytes(1), bytes(3), "{method}");
+    }
+}
+
+#[test]
+fn saved_ranges_give_the_same_graph_and_can_be_edited() {
+    let (graph, report) = calibrated(&network(), calibrate::Options::default()).unwrap();
+    let text = ranges::write(&report.calibration, &report.choices).unwrap();
+    let again = |text: &str| {
+        let saved = Some(ranges::parse("r", text).unwrap());
+        calibrated(&network(), calibrate::Options { ranges: saved, ..calibrate::Options::default() })
     };
-    assert_eq!(bytes(1), bytes(3));
+    assert_eq!(graphdef::write(&again(&text).unwrap().0), graphdef::write(&graph));
+
+    let line = text.lines().find(|l| l.ends_with(" x")).unwrap();
+    let (edited, _) = again(&text.replace(line, "-3 2 edited x")).unwrap();
+    let range = constant(&edited, edited.edge("x/quantize/max").unwrap()).unwrap();
+    assert_eq!(range.as_f32().unwrap(), [3.0]);
+
+    let problems = again(&text.replace(line, "-3 2 edited z")).unwrap_err().to_string();
+    assert!(problems.contains("Placeholder `x`: the ranges have no line for `x`"), "{problems}");
+    assert!(problems.contains("the ranges have a line for `z`"), "{problems}");
+}
+
+/// What calibration reports is what plain arithmetic on the samples gives.
+#[test]
+fn statistics_tell_what_was_seen_and_what_each_method_makes_of_it() {
+    let options = calibrate::Options { method: Method::Mse, ..calibrate::Options::default() };
+    let (_, report) = calibrated(&network(), options).unwrap();
+    let x = report.calibration.iter().find(|s| s.name == "x").unwrap();
+    let samples: Vec<Tensor> = (0..16).map(|seed| random(&[1, 6, 6, 4], 100 + seed)).collect();
+    let values: Vec<f32> = samples.iter().flat_map(|s| s.as_f32().unwrap().to_vec()).collect();
+    let greatest = values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    assert_eq!((x.histogram.count(), x.seen.magnitude()), (values.len() as u64, greatest));
+    assert_eq!(x.chosen, Method::Mse);
+    for c in &x.candidates {
+        let step = c.threshold / 127.0;
+        let error = |v: &f32| f64::from(v - (v / step).round_ties_even().clamp(-128.0, 127.0) * step).powi(2);
+        let (noise, signal): (f64, f64) =
+            (values.iter().map(error).sum(), values.iter().map(|&v| f64::from(v).powi(2)).sum());
+        assert!((c.error - noise / signal).abs() < 0.1 * c.error, "{c:?}: {}", noise / signal);
+        assert!(c.threshold <= greatest && c.downstream.is_none(), "{c:?}");
+    }
+    let clips = |m: Method| x.candidates.iter().find(|c| c.method == m).unwrap().clipped;
+    assert_eq!(clips(Method::MinMax), 0.0);
+    assert!(clips(Method::MovingAverage) > 0.0);
+}
+
+#[test]
+fn auto_takes_the_least_error_where_the_tensor_is_read() {
+    let (_, report) = calibrated(&network(), calibrate::Options::default()).unwrap();
+    let mut compared = 0;
+    for s in &report.calibration {
+        let Some(chosen) = s.choice().unwrap().downstream else { continue };
+        assert!(s.candidates.iter().all(|c| c.downstream.unwrap() >= chosen), "{s:?}");
+        compared += 1;
+    }
+    assert!(compared > 3, "{compared}");
 }
 
 #[test]

@@ -170,6 +170,7 @@ fn samples() -> Vec<Case> {
     let pixels = |n: usize| npy("|u1", &format!("({n}, 4, 4, 3)"), &vec![9; 48 * n]);
     let from_file = "quantize g.pb --calibration c.npy --preprocess x/255 -o q.pb";
     let from_folder = "quantize g.pb --calibration c --preprocess x/255 -o q.pb";
+    let from_ranges = "quantize g.pb --ranges r.txt -o q.pb";
     let floats = |value: f32| npy("<f4", "(1, 4, 4, 3)", &value.to_le_bytes().repeat(48));
     vec![
         with("sample_shape", "c.npy", npy("<f4", "(2, 5)", &[0; 40]), from_file),
@@ -187,6 +188,13 @@ fn samples() -> Vec<Case> {
             ],
             args: from_folder,
         },
+        with(
+            "ranges_broken",
+            "r.txt",
+            b"# r\n0 1 kl x\n0 one kl y\n2 1 mse z\n0 3 kl x\n".to_vec(),
+            from_ranges,
+        ),
+        with("ranges_other", "r.txt", b"-1 1 minmax x\n0 2 kl relu\n".to_vec(), from_ranges),
         with(
             "preprocess",
             "c.npy",

@@ -86,8 +86,10 @@ pub struct Chooser<'a> {
     pub options: &'a Options,
 }
 
-const EQUALISATION: &str = "equalisation";
-const BIAS: &str = "bias correction";
+/// The name of that step.
+pub const EQUALISATION: &str = "equalisation";
+/// The name of that step.
+pub const BIAS: &str = "bias correction";
 const NO_OUTPUT: &str = "no output is float, so there is nothing to judge by";
 
 impl Chooser<'_> {
