@@ -26,15 +26,18 @@ fn main() {
 fn pack() -> Result<(), String> {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("..");
     let out = PathBuf::from(variable("OUT_DIR")?);
-    for path in ["src", "kernels/src", "Cargo.toml", "Cargo.lock", "kernels/Cargo.toml"] {
+    for path in ["src", "kernels", "linux", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     let workspace = metadata(&root, &["--no-deps"])?;
     let mut files = Files::new();
     files.insert("runtime/Cargo.toml".into(), manifest::render(&workspace, "bakelite")?);
-    files.insert("kernels/Cargo.toml".into(), manifest::render(&workspace, "bakelite-kernels")?);
     read_sources(&root.join("src"), "runtime/src", &mut files)?;
-    read_sources(&root.join("kernels/src"), "kernels/src", &mut files)?;
+    for folder in ["kernels", "linux"] {
+        let manifest = manifest::render(&workspace, &format!("bakelite-{folder}"))?;
+        files.insert(format!("{folder}/Cargo.toml"), manifest);
+        read_sources(&root.join(folder).join("src"), &format!("{folder}/src"), &mut files)?;
+    }
     files.remove("runtime/src/main.rs");
     let skeleton = write_skeleton(&root, &out.join("skeleton"), &files)?;
     vendor::collect(&metadata(&skeleton, &[])?, &mut files)?;

@@ -1,24 +1,17 @@
-//! The command line of a baked executable. A `main.rs` is a network, its description for people, and one call:
-//!
-//! ```ignore
-//! static MODEL: Mutex<model::Model> = Mutex::new(model::Model::new());
-//! fn main() -> std::process::ExitCode {
-//!     bakelite::app::main(&MODEL, &ABOUT)
-//! }
-//! ```
+//! The command line of a baked executable. A `main.rs` is a network in a `static`, its description for people, and one
+//! call of [`main`] with the [`Host`] that runs it; `src/main.rs` is one, for the standard library.
 //!
 //! The network lies in a `static`, so that its arena is never on a stack. Everything that a run needs is allocated
 //! before the first inference, nothing during one.
 
+use crate::host::{Failure, Host};
 use crate::network::Network;
 use crate::preprocess::Preprocess;
+use alloc::format;
+use alloc::vec::Vec;
 use arguments::{Arguments, Command};
 use error::Error;
 use session::{Model, Session};
-use std::ffi::OsString;
-use std::io::Write;
-use std::process::ExitCode;
-use std::sync::Mutex;
 
 mod arguments;
 mod classify;
@@ -48,21 +41,16 @@ pub struct Sample {
     pub bytes: &'static [u8],
 }
 
-/// Runs the command that the process was given. Errors go to stderr, and the code is then 1.
-pub fn main<N: Network>(model: &'static Mutex<N>, about: &About) -> ExitCode {
-    // A panic while it was locked would have ended the process, and every run writes its whole arena anew.
-    let model = &mut *model.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut arguments = std::env::args_os().skip(1);
-    match run(model, about, &mut arguments, &mut std::io::stdout().lock()) {
-        Ok(()) => ExitCode::SUCCESS,
+/// Runs the command that the process was given, and returns its exit code. Errors go to stderr, and the code is then 1.
+pub fn main<N: Network>(model: &mut N, about: &About, host: &mut dyn Host) -> u8 {
+    let arguments = host.arguments();
+    match run(model, about, arguments, host) {
         // Whoever closed the pipe has read enough.
-        Err(Error::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Ok(()) | Err(Error::Print(Failure::BrokenPipe)) => 0,
         Err(error) => {
-            eprintln!("error: {error}");
-            if let Some(help) = error.help() {
-                eprintln!("  help: {help}");
-            }
-            ExitCode::FAILURE
+            let help = error.help().map(|help| format!("  help: {help}\n")).unwrap_or_default();
+            host.complain(&format!("error: {error}\n{help}"));
+            1
         }
     }
 }
@@ -70,22 +58,22 @@ pub fn main<N: Network>(model: &'static Mutex<N>, about: &About) -> ExitCode {
 fn run(
     model: &mut dyn Model,
     about: &About,
-    arguments: &mut dyn Iterator<Item = OsString>,
-    out: &mut dyn Write,
+    arguments: Vec<Vec<u8>>,
+    host: &mut dyn Host,
 ) -> Result<(), Error> {
     let Arguments { command, isa, preprocess } = arguments::parse(arguments)?;
     let isa = session::choose(isa.as_deref())?;
     let preprocess = preprocess.as_deref().unwrap_or(about.preprocess);
     let preprocess = || preprocess.parse::<Preprocess>().map_err(Error::Preprocess);
-    let session = &mut Session { model, isa };
+    let session = &mut Session { model, isa, host };
     match command {
-        Command::Help => help::help(session.model.info(), about, out).map_err(Error::Print),
-        Command::Version => help::version(session.model.info(), out).map_err(Error::Print),
-        Command::Digest => session::digest(session, out),
-        Command::Bench => session::bench(session, out),
-        Command::Samples => classify::samples(session, about, &preprocess()?, out),
-        Command::Pictures(paths) => classify::files(session, about, &preprocess()?, &paths, out),
-        Command::Tensors { inputs, outputs } => tensors::run(session, &inputs, &outputs, out),
+        Command::Help => session.print(&help::help(session.model.info(), about)),
+        Command::Version => session.print(&help::version(session.model.info())),
+        Command::Digest => session::digest(session),
+        Command::Bench => session::bench(session),
+        Command::Samples => classify::samples(session, about, &preprocess()?),
+        Command::Pictures(paths) => classify::files(session, about, &preprocess()?, &paths),
+        Command::Tensors { inputs, outputs } => tensors::run(session, &inputs, &outputs),
     }
 }
 

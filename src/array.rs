@@ -1,6 +1,8 @@
 //! Tensors that own their elements: what files hold and what a command keeps between them and a network.
 
 use crate::tensor::{DType, TensorMut, TensorRef};
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Elements, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +44,7 @@ impl Elements {
     }
 
     /// Elements `range`, to read; it must be inside.
-    pub fn view(&self, range: std::ops::Range<usize>) -> TensorRef<'_> {
+    pub fn view(&self, range: core::ops::Range<usize>) -> TensorRef<'_> {
         match self {
             Elements::F32(x) => TensorRef::F32(&x[range]),
             Elements::U8(x) => TensorRef::U8(&x[range]),
@@ -54,7 +56,7 @@ impl Elements {
     }
 
     /// Elements `range`, to write; it must be inside.
-    pub fn view_mut(&mut self, range: std::ops::Range<usize>) -> TensorMut<'_> {
+    pub fn view_mut(&mut self, range: core::ops::Range<usize>) -> TensorMut<'_> {
         match self {
             Elements::F32(y) => TensorMut::F32(&mut y[range]),
             Elements::U8(y) => TensorMut::U8(&mut y[range]),

@@ -1,17 +1,17 @@
 //! Files that are read within bounds and written whole or not at all.
 
+use crate::host::{MAX_BYTES, NO_NAME, TOO_LARGE};
+use std::format;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-
-/// The largest file that is read.
-const MAX_BYTES: u64 = 1 << 32;
+use std::vec::Vec;
 
 /// Reads a file that is not absurdly large.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    match read as u64 > MAX_BYTES {
-        true => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 4 GiB")),
+    let read = std::fs::File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    match read > MAX_BYTES {
+        true => Err(io::Error::new(io::ErrorKind::FileTooLarge, TOO_LARGE)),
         false => Ok(bytes),
     }
 }
@@ -33,7 +33,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// A name in the same folder that no other process uses.
 pub fn aside(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(io::Error::new(io::ErrorKind::InvalidInput, "not a file's name"))?;
+    let name = path.file_name().ok_or(io::Error::new(io::ErrorKind::InvalidInput, NO_NAME))?;
     let mut aside = std::ffi::OsString::from(".");
     aside.push(name);
     aside.push(format!(".{}.part", std::process::id()));

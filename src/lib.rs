@@ -1,13 +1,6 @@
 //! Runtime of a baked network: what generated code implements and what its callers use.
 //!
-//! Without the feature `std` this is a `no_std` library that allocates nothing:
-//!
-//! ```ignore
-//! mod model {
-//!     bakelite::include_model!();
-//! }
-//! static MODEL: Mutex<model::Model> = Mutex::new(model::Model::new());
-//! ```
+//! Without features it is `no_std` and allocates nothing:
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -18,40 +11,47 @@
 //! | [`mod@top_k`] | the greatest scores |
 //! | [`kernels`] | the microkernels and the instruction sets |
 //!
-//! With it, what an executable and the tool need beside networks:
+//! With the feature `app`, which allocates, what an executable and the tool need beside networks:
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `app` | the command line of a baked executable |
+//! | `host` | what it needs of a system: the standard library (feature `std`), or Linux alone (feature `linux`) |
 //! | `picture` | PNG, JPEG, PPM, and resizing |
 //! | `preprocess` | the arithmetic from pixels to inputs |
 //! | `npy`, `array` | NumPy's files |
-//! | `files` | files that are either whole or absent |
-#![cfg_attr(not(feature = "std"), no_std)]
+//! | `files` | the standard library's files, either whole or absent |
+#![no_std]
 
-#[cfg(all(test, not(feature = "std")))]
+#[cfg(feature = "app")]
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
-#[cfg(feature = "std")]
+#[cfg(feature = "app")]
 pub mod app;
 pub mod arena;
-#[cfg(feature = "std")]
+#[cfg(feature = "app")]
 pub mod array;
 pub mod digest;
 #[cfg(feature = "std")]
 pub mod files;
+#[cfg(feature = "app")]
+pub mod host;
 pub mod network;
-#[cfg(feature = "std")]
+#[cfg(feature = "app")]
 pub mod npy;
-#[cfg(feature = "std")]
+#[cfg(feature = "app")]
 pub mod picture;
-#[cfg(feature = "std")]
+#[cfg(feature = "app")]
 pub mod preprocess;
 pub mod tensor;
 pub mod top_k;
 
 pub use arena::{Aligned, Arena};
 pub use bakelite_kernels as kernels;
+#[cfg(feature = "linux")]
+pub use bakelite_linux as linux;
 pub use network::{Info, Mismatch, Network, TensorInfo, check};
 pub use tensor::{DType, Element, TensorMut, TensorRef};
 pub use top_k::{Class, top_k};

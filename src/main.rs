@@ -1,8 +1,9 @@
-//! The executable of the network that the build script baked.
+//! The executable of the network that the build script baked, over the standard library.
 #![forbid(unsafe_code)]
 
+use bakelite::host::Standard;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Generated: one function a layer. It is public, since in a library it would be.
 #[expect(unreachable_pub, reason = "generated for libraries too")]
@@ -16,5 +17,7 @@ include!(concat!(env!("OUT_DIR"), "/about.rs"));
 static MODEL: Mutex<model::Model> = Mutex::new(model::Model::new());
 
 fn main() -> ExitCode {
-    bakelite::app::main(&MODEL, &ABOUT)
+    // Nobody else locks it.
+    let model = &mut *MODEL.lock().unwrap_or_else(PoisonError::into_inner);
+    ExitCode::from(bakelite::app::main(model, &ABOUT, &mut Standard))
 }

@@ -9,7 +9,9 @@
 
 use crate::array::{Array, Elements};
 use crate::tensor::{DType, TensorRef};
-use std::fmt;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 mod header;
 
@@ -117,11 +119,13 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl core::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
+    use std::vec;
 
     /// What NumPy 2 writes for `np.array([[1, -2, 0.5]], 'f4')`.
     fn numpy() -> Vec<u8> {

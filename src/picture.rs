@@ -7,7 +7,10 @@
 use crate::array::Elements;
 use crate::network::TensorInfo;
 use crate::preprocess::{self, Preprocess};
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 mod decode;
 pub mod resize;
@@ -125,12 +128,14 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl core::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tensor::DType;
+    use std::string::ToString;
+    use std::vec;
 
     #[test]
     fn channels_follow_the_input() {

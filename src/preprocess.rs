@@ -11,8 +11,12 @@
 //! with one rounding an operation, left to right. A byte has 256 values, so that a picture costs one look-up an element.
 
 use crate::tensor::{DType, TensorMut};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 use parse::Op;
-use std::fmt;
 
 mod parse;
 
@@ -67,7 +71,7 @@ pub enum Error {
     },
 }
 
-impl std::str::FromStr for Preprocess {
+impl core::str::FromStr for Preprocess {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -108,7 +112,7 @@ impl Preprocess {
             Some(found) if found != channels => {
                 Err(Error::Channels { text: self.text.clone(), found, expected: channels })
             }
-            _ => Ok((0..channels).map(|c| std::array::from_fn(|x| self.value(x as u8, c))).collect()),
+            _ => Ok((0..channels).map(|c| core::array::from_fn(|x| self.value(x as u8, c))).collect()),
         }
     }
 
@@ -183,11 +187,12 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl core::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
 
     fn at(text: &str, x: u8) -> f32 {
         text.parse::<Preprocess>().unwrap().value(x, 0)

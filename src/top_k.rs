@@ -40,7 +40,7 @@ mod tests {
         assert_eq!(indices::<3>(&[0.1, 0.7, 0.2, 0.7, 0.0]), [1, 3, 2]);
         assert_eq!(indices::<5>(&[0.5, 0.5]), [0, 1]);
         assert_eq!(indices::<2>(&[f32::NAN, -1.0, f32::INFINITY, f32::NEG_INFINITY]), [2, 1]);
-        assert_eq!(indices::<1>(&[]), []);
+        assert!(indices::<1>(&[]).is_empty());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 ///
 /// The package holds everything it needs: straight-line Rust for the network, its packed weights, the runtime, the
 /// kernels, and third-party crates. It builds offline with a Rust toolchain alone. `--build` does that at once and
-/// leaves the executable, static also in libc, as FOLDER/NAME; it classifies pictures, runs .npy tensors and measures
+/// leaves the executable, static and without a C library, as FOLDER/NAME; it classifies pictures, runs .npy tensors and measures
 /// itself (FOLDER/NAME --help).
 ///
 /// The same graph gives the same bytes. A folder that this command did not write is left alone.

@@ -4,7 +4,7 @@
 //! FOLDER/  Cargo.toml  Cargo.lock  README.md  .cargo/config.toml  .bakelite
 //!          build.rs  link.ld               what the linker leaves out
 //!          src/        main.rs  about.rs  samples/  model.rs  weights.bin
-//!          runtime/  kernels/  vendor/     carried by this tool, see build.rs
+//!          runtime/  kernels/  linux/  vendor/     carried by this tool, see build.rs
 //! ```
 //!
 //! The folder is written aside and then renamed. The same network gives the same bytes. A folder that holds anything
@@ -44,9 +44,10 @@ pub(crate) fn checked_name(name: &str) -> Result<&str, Problems> {
 }
 
 /// Names that are taken in the package, or that cargo refuses.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 24] = [
     "bakelite",
     "bakelite-kernels",
+    "bakelite-linux",
     "build",
     "core",
     "std",
@@ -61,6 +62,7 @@ const RESERVED: [&str; 22] = [
     "model",
     "runtime",
     "kernels",
+    "linux",
     "src",
     "target",
     "vendor",

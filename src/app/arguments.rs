@@ -1,8 +1,9 @@
 //! The arguments, by hand: a baked executable carries few dependencies.
 
 use super::error::Error;
-use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// What to do.
 #[derive(Debug, PartialEq)]
@@ -14,11 +15,11 @@ pub(super) enum Command {
     /// Classify the pictures inside the executable.
     Samples,
     /// Classify pictures.
-    Pictures(Vec<PathBuf>),
+    Pictures(Vec<Vec<u8>>),
     /// Run raw tensors; each is `[NAME=]FILE.npy`.
     Tensors {
-        inputs: Vec<OsString>,
-        outputs: Vec<OsString>,
+        inputs: Vec<Vec<u8>>,
+        outputs: Vec<Vec<u8>>,
     },
 }
 
@@ -35,23 +36,24 @@ pub(super) struct Arguments {
 struct Found {
     /// `--help` and its like; the first decides.
     mode: Option<(&'static str, Command)>,
-    pictures: Vec<PathBuf>,
-    inputs: Vec<OsString>,
-    outputs: Vec<OsString>,
-    isa: Option<OsString>,
-    preprocess: Option<OsString>,
+    pictures: Vec<Vec<u8>>,
+    inputs: Vec<Vec<u8>>,
+    outputs: Vec<Vec<u8>>,
+    isa: Option<Vec<u8>>,
+    preprocess: Option<Vec<u8>>,
 }
 
 /// Reads the arguments behind the program's name.
-pub(super) fn parse(arguments: &mut dyn Iterator<Item = OsString>) -> Result<Arguments, Error> {
+pub(super) fn parse(arguments: Vec<Vec<u8>>) -> Result<Arguments, Error> {
     let mut found = Found::default();
+    let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
-        match argument.to_str() {
-            Some("--") => found.pictures.extend((&mut *arguments).map(PathBuf::from)),
-            Some(option) if option.starts_with('-') && option.len() > 1 => {
-                found.option(option, arguments)?;
+        match str::from_utf8(&argument) {
+            Ok("--") => found.pictures.extend(&mut arguments),
+            Ok(option) if option.starts_with('-') && option.len() > 1 => {
+                found.option(option, &mut arguments)?;
             }
-            _ => found.pictures.push(argument.into()),
+            _ => found.pictures.push(argument),
         }
     }
     found.finish()
@@ -59,9 +61,9 @@ pub(super) fn parse(arguments: &mut dyn Iterator<Item = OsString>) -> Result<Arg
 
 impl Found {
     /// One option; its value follows it or stands behind `=`.
-    fn option(&mut self, option: &str, rest: &mut dyn Iterator<Item = OsString>) -> Result<(), Error> {
+    fn option(&mut self, option: &str, rest: &mut dyn Iterator<Item = Vec<u8>>) -> Result<(), Error> {
         let (name, inline) = match option.split_once('=') {
-            Some((name, value)) => (name, Some(OsString::from(value))),
+            Some((name, value)) => (name, Some(value.as_bytes().to_vec())),
             None => (option, None),
         };
         let has_value = inline.is_some();
@@ -86,10 +88,10 @@ impl Found {
     }
 
     fn finish(self) -> Result<Arguments, Error> {
-        let text = |value: OsString| value.to_string_lossy().into_owned();
+        let text = |value: Vec<u8>| shown(&value);
         let (isa, preprocess) = (self.isa.map(text), self.preprocess.map(text));
         let raw = !self.inputs.is_empty() || !self.outputs.is_empty();
-        let picture = self.pictures.first().map(|picture| picture.display().to_string());
+        let picture = self.pictures.first().map(|picture| shown(picture));
         let command = match (self.mode, picture) {
             (Some((_, command @ (Command::Help | Command::Version))), _) => command,
             (Some((mode, _)), Some(picture)) => return Err(Error::Conflict { one: picture, other: mode }),
@@ -110,19 +112,27 @@ impl Found {
 }
 
 /// `NAME=FILE` or `FILE`.
-pub(super) fn name_and_file(argument: &OsStr) -> (Option<String>, PathBuf) {
-    match argument.to_str().and_then(|argument| argument.split_once('=')) {
-        Some((name, file)) => (Some(name.to_owned()), file.into()),
-        None => (None, argument.into()),
+pub(super) fn name_and_file(argument: &[u8]) -> (Option<String>, &[u8]) {
+    match str::from_utf8(argument).ok().and_then(|argument| argument.split_once('=')) {
+        Some((name, file)) => (Some(name.to_owned()), file.as_bytes()),
+        None => (None, argument),
     }
+}
+
+/// An argument or path for people.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
+    use std::vec;
 
     fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
-        parse(&mut arguments.iter().map(OsString::from)).map_err(|error| error.to_string())
+        let arguments = arguments.iter().map(|argument| argument.as_bytes().to_vec());
+        parse(arguments.collect()).map_err(|error| error.to_string())
     }
 
     fn command(arguments: &[&str]) -> Command {

@@ -1,17 +1,19 @@
 //! Pictures to classes.
 
 use super::About;
+use super::arguments::shown;
 use super::error::Error;
 use super::session::{Repeats, Session, summary, zeros};
 use super::times::Times;
 use crate::array::Elements;
-use crate::files;
 use crate::picture::Picture;
 use crate::preprocess::Preprocess;
-use crate::top_k;
-use std::io::Write;
-use std::path::PathBuf;
-use std::time::Duration;
+use crate::{Class, top_k};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 /// How many classes are printed.
 const TOP: usize = 5;
@@ -21,16 +23,15 @@ pub(super) fn samples(
     session: &mut Session<'_>,
     about: &About,
     preprocess: &Preprocess,
-    out: &mut dyn Write,
 ) -> Result<(), Error> {
     if about.samples.is_empty() {
         return Err(Error::NoSamples);
     }
     let mut times = Vec::new();
     for sample in about.samples {
-        times.extend(classify(session, about, preprocess, sample.name, sample.bytes, out)?);
+        times.extend(classify(session, about, preprocess, sample.name, sample.bytes)?);
     }
-    summary(session, &Times::new(times), out).map_err(Error::Print)
+    summary(session, &Times::new(times))
 }
 
 /// Classifies files.
@@ -38,17 +39,16 @@ pub(super) fn files(
     session: &mut Session<'_>,
     about: &About,
     preprocess: &Preprocess,
-    paths: &[PathBuf],
-    out: &mut dyn Write,
+    paths: &[Vec<u8>],
 ) -> Result<(), Error> {
     let mut times = Vec::new();
     for path in paths {
-        let name = path.display().to_string();
-        let bytes =
-            files::read(path).map_err(|error| Error::File { path: name.clone(), verb: "read", error })?;
-        times.extend(classify(session, about, preprocess, &name, &bytes, out)?);
+        let name = shown(path);
+        let bytes = session.host.read(path);
+        let bytes = bytes.map_err(|error| Error::File { path: name.clone(), verb: "read", error })?;
+        times.extend(classify(session, about, preprocess, &name, &bytes)?);
     }
-    summary(session, &Times::new(times), out).map_err(Error::Print)
+    summary(session, &Times::new(times))
 }
 
 /// Classifies one picture, prints its classes, and tells how long the runs took.
@@ -58,7 +58,6 @@ fn classify(
     preprocess: &Preprocess,
     name: &str,
     bytes: &[u8],
-    out: &mut dyn Write,
 ) -> Result<Vec<Duration>, Error> {
     let [input] = session.model.info().inputs else {
         return Err(Error::Inputs { name: name.to_owned(), inputs: session.model.info().inputs.len() });
@@ -69,25 +68,24 @@ fn classify(
     let mut places: Vec<_> = outputs.iter_mut().map(Elements::all_mut).collect();
     let times = session.run(&[x.all()], &mut places, Repeats::SHORT)?;
     let scores = outputs.first().map(Elements::to_f32).unwrap_or_default();
-    print(name, &scores, about.classes, out).map_err(Error::Print)?;
+    session.print(&best(name, &scores, about.classes))?;
     Ok(times)
 }
 
-/// Prints the best classes: as percentages where the scores are a distribution.
-fn print(name: &str, scores: &[f32], classes: &[&str], out: &mut dyn Write) -> std::io::Result<()> {
-    writeln!(out, "{name}")?;
+/// The best classes: as percentages where the scores are a distribution.
+fn best(name: &str, scores: &[f32], classes: &[&str]) -> String {
     let distribution = is_distribution(scores);
-    for class in top_k::<TOP>(scores) {
-        match distribution {
-            true => write!(out, "  {:>6.2} %  ", class.score * 100.0)?,
-            false => write!(out, "  {:>10.4}  ", class.score)?,
-        }
+    let line = |class: &Class| {
+        let score = match distribution {
+            true => format!("{:>6.2} %", class.score * 100.0),
+            false => format!("{:>10.4}", class.score),
+        };
         match classes.get(class.index) {
-            Some(name) => writeln!(out, "{name}")?,
-            None => writeln!(out, "class {}", class.index)?,
+            Some(name) => format!("  {score}  {name}\n"),
+            None => format!("  {score}  class {}\n", class.index),
         }
-    }
-    Ok(())
+    };
+    format!("{name}\n{}", top_k::<TOP>(scores).iter().map(line).collect::<String>())
 }
 
 /// Whether the scores are probabilities: none negative, and one in all up to rounding.
@@ -102,12 +100,10 @@ mod tests {
 
     #[test]
     fn probabilities_are_percentages_and_other_scores_are_not() {
-        let printed = |scores: &[f32], classes: &[&str]| {
-            let mut out = Vec::new();
-            print("p.png", scores, classes, &mut out).unwrap();
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(printed(&[0.25, 0.75], &["cat", "dog"]), "p.png\n   75.00 %  dog\n   25.00 %  cat\n");
-        assert_eq!(printed(&[-1.5, 3.0], &[]), "p.png\n      3.0000  class 1\n     -1.5000  class 0\n");
+        assert_eq!(
+            best("p.png", &[0.25, 0.75], &["cat", "dog"]),
+            "p.png\n   75.00 %  dog\n   25.00 %  cat\n"
+        );
+        assert_eq!(best("p.png", &[-1.5, 3.0], &[]), "p.png\n      3.0000  class 1\n     -1.5000  class 0\n");
     }
 }

@@ -1,10 +1,14 @@
 //! What can go wrong at the command line; each is one sentence and, where there is one, what to do next.
 
+use crate::host::Failure;
 use crate::kernels::Name;
 use crate::network::Mismatch;
 use crate::{npy, picture, preprocess};
-use std::fmt;
-use std::io;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -20,7 +24,7 @@ pub(super) enum Error {
     /// An expression.
     Preprocess(preprocess::Error),
     /// A file that cannot be read or written.
-    File { path: String, verb: &'static str, error: io::Error },
+    File { path: String, verb: &'static str, error: Failure },
     /// A picture.
     Picture { name: String, error: picture::Error },
     /// A network that takes more than a picture.
@@ -46,7 +50,7 @@ pub(super) enum Error {
     /// The network refused its tensors.
     Run(Mismatch),
     /// Standard output is closed or full.
-    Print(io::Error),
+    Print(Failure),
 }
 
 impl fmt::Display for Error {

@@ -3,24 +3,26 @@
 use super::About;
 use crate::kernels::Name;
 use crate::network::{Info, TensorInfo};
-use std::io::{self, Write};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// What the executable is and what can be done with it.
-pub(super) fn help(info: &Info, about: &About, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn help(info: &Info, about: &About) -> String {
     let (name, preprocess) = (info.name, about.preprocess);
-    version(info, out)?;
-    writeln!(out, "One quantized network, baked into one executable.\n")?;
-    tensors("input", info.inputs, out)?;
-    tensors("output", info.outputs, out)?;
     let classes = match about.classes.len() {
         0 => "without names: indices are printed".to_owned(),
         count => format!("{count} names"),
     };
-    writeln!(out, "classes  {classes}\nsamples  {}\n", about.samples.len())?;
     let isas: Vec<_> = Name::ALL.iter().filter(|isa| isa.available()).map(|isa| isa.as_str()).collect();
-    writeln!(
-        out,
+    format!(
         "\
+{version}One quantized network, baked into one executable.
+
+{inputs}{outputs}classes  {classes}
+samples  {samples}
+
 usage
   {name}                        classifies the sample pictures it carries
   {name} PICTURE...             classifies PNG, JPEG or PPM files
@@ -43,7 +45,12 @@ Errors are one sentence and exit code 1.
 examples
   {name} cat.jpg dog.png
   {name} --isa scalar --digest
-  {name} --npy {input}=x.npy --out {output}=y.npy",
+  {name} --npy {input}=x.npy --out {output}=y.npy
+",
+        version = version(info),
+        inputs = tensors("input", info.inputs),
+        outputs = tensors("output", info.outputs),
+        samples = about.samples.len(),
         isas = isas.join(", "),
         input = info.inputs.first().map_or("x", |tensor| tensor.name),
         output = info.outputs.first().map_or("y", |tensor| tensor.name),
@@ -51,14 +58,13 @@ examples
 }
 
 /// Name, the graph's digest, and the version of the runtime.
-pub(super) fn version(info: &Info, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn version(info: &Info) -> String {
     let (name, digest) = (info.name, info.digest);
-    writeln!(out, "{name} (graph {digest:016x}), baked by bakelite {}", env!("CARGO_PKG_VERSION"))
+    format!("{name} (graph {digest:016x}), baked by bakelite {}\n", env!("CARGO_PKG_VERSION"))
 }
 
-fn tensors(kind: &str, tensors: &[TensorInfo], out: &mut dyn Write) -> io::Result<()> {
-    for tensor in tensors {
-        writeln!(out, "{kind:<8} {} {} {:?}", tensor.name, tensor.dtype, tensor.shape)?;
-    }
-    Ok(())
+fn tensors(kind: &str, tensors: &[TensorInfo]) -> String {
+    let line =
+        |tensor: &TensorInfo| format!("{kind:<8} {} {} {:?}\n", tensor.name, tensor.dtype, tensor.shape);
+    tensors.iter().map(line).collect()
 }

@@ -4,16 +4,21 @@ use super::error::Error;
 use super::times::{Milliseconds, Times};
 use crate::array::Elements;
 use crate::digest;
+use crate::host::Host;
 use crate::kernels::isa::{self, Isa, Name, Program};
 use crate::network::{Info, Mismatch, Network, TensorInfo};
 use crate::tensor::{TensorMut, TensorRef};
-use std::io::Write;
-use std::time::{Duration, Instant};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
 
-/// A locked network and the ISA to run it with.
+/// A network, the ISA to run it with, and the system around both.
 pub(super) struct Session<'a> {
     pub(super) model: &'a mut dyn Model,
     pub(super) isa: Name,
+    pub(super) host: &'a mut dyn Host,
 }
 
 /// A network behind a pointer. It keeps the command line out of what is compiled for each network and each ISA.
@@ -28,6 +33,7 @@ pub(super) trait Model {
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
         repeats: Repeats,
+        clock: &dyn Host,
         times: &mut Vec<Duration>,
     ) -> Result<(), Mismatch>;
 }
@@ -43,9 +49,10 @@ impl<N: Network> Model for N {
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
         repeats: Repeats,
+        clock: &dyn Host,
         times: &mut Vec<Duration>,
     ) -> Result<(), Mismatch> {
-        let repeat = Repeat { model: self, inputs, outputs, repeats, times };
+        let repeat = Repeat { model: self, inputs, outputs, repeats, clock, times };
         isa::with(isa, repeat).expect("the ISA was available when it was chosen")
     }
 }
@@ -84,6 +91,7 @@ struct Repeat<'a, 'x, 'y, N> {
     inputs: &'a [TensorRef<'x>],
     outputs: &'a mut [TensorMut<'y>],
     repeats: Repeats,
+    clock: &'a dyn Host,
     times: &'a mut Vec<Duration>,
 }
 
@@ -91,13 +99,14 @@ impl<N: Network> Program for Repeat<'_, '_, '_, N> {
     type Output = Result<(), Mismatch>;
 
     fn call<I: Isa>(self, isa: I) -> Self::Output {
-        let start = Instant::now();
+        let begin = self.clock.now();
+        let mut start = begin;
         while self.times.len() < self.repeats.least
-            || self.times.len() < self.repeats.most && start.elapsed() < self.repeats.time
+            || self.times.len() < self.repeats.most && start - begin < self.repeats.time
         {
-            let start = Instant::now();
+            start = self.clock.now();
             self.model.run(isa, self.inputs, self.outputs)?;
-            self.times.push(start.elapsed());
+            self.times.push(self.clock.now() - start);
         }
         Ok(())
     }
@@ -112,8 +121,14 @@ impl Session<'_> {
         repeats: Repeats,
     ) -> Result<Vec<Duration>, Error> {
         let mut times = Vec::with_capacity(repeats.most);
-        self.model.repeat(self.isa, inputs, outputs, repeats, &mut times).map_err(Error::Run)?;
+        let ran = self.model.repeat(self.isa, inputs, outputs, repeats, &*self.host, &mut times);
+        ran.map_err(Error::Run)?;
         Ok(times)
+    }
+
+    /// Writes to standard output.
+    pub(super) fn print(&mut self, text: &str) -> Result<(), Error> {
+        self.host.print(text).map_err(Error::Print)
     }
 
     /// Runs the network on the fixed input: its outputs and the times.
@@ -134,39 +149,39 @@ pub(super) fn zeros(tensors: &[TensorInfo]) -> Vec<Elements> {
 }
 
 /// `--digest`: 16 hexadecimal digits.
-pub(super) fn digest(session: &mut Session<'_>, out: &mut dyn Write) -> Result<(), Error> {
+pub(super) fn digest(session: &mut Session<'_>) -> Result<(), Error> {
     let (outputs, _) = session.run_fixed(Repeats::ONCE)?;
     let digest = digest::digest(&outputs.iter().map(Elements::all).collect::<Vec<_>>());
-    writeln!(out, "{digest:016x}").map_err(Error::Print)
+    session.print(&format!("{digest:016x}\n"))
 }
 
 /// `--bench`: the times, and the speed that each means.
-pub(super) fn bench(session: &mut Session<'_>, out: &mut dyn Write) -> Result<(), Error> {
+pub(super) fn bench(session: &mut Session<'_>) -> Result<(), Error> {
     let (_, times) = session.run_fixed(Repeats::LONG)?;
     let times = Times::new(times);
     let macs = session.model.info().macs;
     let speed = |time: Duration| macs as f64 / time.as_nanos().max(1) as f64;
-    let mut print = || {
-        writeln!(out, "kernels  {}", session.isa)?;
-        writeln!(out, "runs     {}", times.count())?;
-        for (name, tenths) in [("minimum", 0), ("median", 5), ("p90", 9)] {
-            let time = times.decile(tenths);
-            writeln!(out, "{name:<8} {}, {:.2} GMAC/s", Milliseconds(time), speed(time))?;
-        }
-        memory(session, out)
-    };
-    print().map_err(Error::Print)
+    let mut text = format!("kernels  {}\nruns     {}\n", session.isa, times.count());
+    for (name, tenths) in [("minimum", 0), ("median", 5), ("p90", 9)] {
+        let time = times.decile(tenths);
+        text += &format!("{name:<8} {}, {:.2} GMAC/s\n", Milliseconds(time), speed(time));
+    }
+    text += &memory(session);
+    session.print(&text)
 }
 
-/// The lines below a result: kernels, times, memory.
-pub(super) fn summary(session: &Session<'_>, times: &Times, out: &mut dyn Write) -> std::io::Result<()> {
-    writeln!(out, "kernels  {}", session.isa)?;
+/// Prints the lines below a result: kernels, times, memory.
+pub(super) fn summary(session: &mut Session<'_>, times: &Times) -> Result<(), Error> {
     let (minimum, median) = (Milliseconds(times.decile(0)), Milliseconds(times.decile(5)));
-    writeln!(out, "time     {minimum} minimum, {median} median of {} runs", times.count())?;
-    memory(session, out)
+    session.print(&format!(
+        "kernels  {}\ntime     {minimum} minimum, {median} median of {} runs\n{}",
+        session.isa,
+        times.count(),
+        memory(session)
+    ))
 }
 
-fn memory(session: &Session<'_>, out: &mut dyn Write) -> std::io::Result<()> {
+fn memory(session: &Session<'_>) -> String {
     let info = session.model.info();
-    writeln!(out, "memory   {} arena bytes, {} weight bytes", info.arena_bytes, info.weight_bytes)
+    format!("memory   {} arena bytes, {} weight bytes\n", info.arena_bytes, info.weight_bytes)
 }

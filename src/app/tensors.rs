@@ -3,47 +3,42 @@
 //! A file has its tensor's type and shape. Where the network's batch is 1, files of `n` items run item by item, and
 //! outputs of `n` items are written.
 
-use super::arguments::name_and_file;
+use super::arguments::{name_and_file, shown};
 use super::error::Error;
 use super::session::{Repeats, Session, summary};
 use super::times::Times;
 use crate::array::{Array, Elements};
 use crate::network::TensorInfo;
-use crate::{files, npy};
-use std::ffi::OsString;
-use std::io::Write;
-use std::path::PathBuf;
+use crate::npy;
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Runs files and writes files.
-pub(super) fn run(
-    session: &mut Session<'_>,
-    inputs: &[OsString],
-    outputs: &[OsString],
-    out: &mut dyn Write,
-) -> Result<(), Error> {
+pub(super) fn run(session: &mut Session<'_>, inputs: &[Vec<u8>], outputs: &[Vec<u8>]) -> Result<(), Error> {
     if outputs.is_empty() {
         return Err(Error::NoOut);
     }
     let info = session.model.info();
     let inputs = assign("--npy", inputs, info.inputs)?;
     let paths = assign("--out", outputs, info.outputs)?;
-    let (x, items) = read_all(info.inputs, &inputs)?;
+    let (x, items) = read_all(session, &inputs)?;
     let (y, times) = run_items(session, &x, items)?;
     for ((tensor, path), y) in info.outputs.iter().zip(&paths).zip(&y) {
         let Some(path) = path else { continue };
         let bytes = npy::write(y.all(), &stacked(tensor.shape, items));
-        let failed = |error| Error::File { path: path.display().to_string(), verb: "write", error };
-        files::write(path, &bytes).map_err(failed)?;
+        let failed = |error| Error::File { path: shown(path), verb: "write", error };
+        session.host.write(path, &bytes).map_err(failed)?;
     }
-    summary(session, &times, out).map_err(Error::Print)
+    summary(session, &times)
 }
 
 /// The file of each tensor.
-fn assign(
+fn assign<'a>(
     option: &'static str,
-    arguments: &[OsString],
+    arguments: &'a [Vec<u8>],
     tensors: &'static [TensorInfo],
-) -> Result<Vec<Option<PathBuf>>, Error> {
+) -> Result<Vec<Option<&'a [u8]>>, Error> {
     let mut files = vec![None; tensors.len()];
     for argument in arguments {
         let (name, file) = name_and_file(argument);
@@ -67,17 +62,15 @@ fn plain(name: &str) -> &str {
 }
 
 /// All inputs, and how many items each has.
-fn read_all(
-    tensors: &'static [TensorInfo],
-    paths: &[Option<PathBuf>],
-) -> Result<(Vec<Elements>, usize), Error> {
+fn read_all(session: &mut Session<'_>, paths: &[Option<&[u8]>]) -> Result<(Vec<Elements>, usize), Error> {
+    let tensors = session.model.info().inputs;
     let mut inputs = Vec::with_capacity(tensors.len());
     let mut items = None;
     for (tensor, path) in tensors.iter().zip(paths) {
-        let path = path.as_ref().ok_or(Error::Missing { name: tensor.name })?;
-        let name = path.display().to_string();
-        let bytes =
-            files::read(path).map_err(|error| Error::File { path: name.clone(), verb: "read", error })?;
+        let path = path.ok_or(Error::Missing { name: tensor.name })?;
+        let name = shown(path);
+        let bytes = session.host.read(path);
+        let bytes = bytes.map_err(|error| Error::File { path: name.clone(), verb: "read", error })?;
         let array = npy::parse(&bytes).map_err(|error| Error::Npy { path: name.clone(), error })?;
         let found = count(tensor, &array).ok_or_else(|| Error::Shape {
             path: name.clone(),

@@ -2,11 +2,17 @@
 
 use super::*;
 use crate::array::{Array, Elements};
+use crate::host::Standard;
 use crate::kernels::isa::{Isa, Name};
 use crate::network::{Info, Mismatch, TensorInfo, check};
 use crate::npy;
 use crate::tensor::{DType, TensorMut, TensorRef};
+use std::borrow::ToOwned;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::string::{String, ToString};
+use std::time::Duration;
+use std::vec;
 
 struct Mean;
 
@@ -47,13 +53,49 @@ const ABOUT: About = About {
     samples: &[Sample { name: "blue.ppm", bytes: b"P6 1 1 255\n\x00\x00\xff" }],
 };
 
+/// The standard library with arguments and streams of the test's own.
+#[derive(Default)]
+struct Recorder {
+    arguments: Vec<Vec<u8>>,
+    printed: String,
+    complaints: String,
+}
+
+impl Host for Recorder {
+    fn arguments(&self) -> Vec<Vec<u8>> {
+        self.arguments.clone()
+    }
+
+    fn read(&mut self, path: &[u8]) -> Result<Vec<u8>, Failure> {
+        Standard.read(path)
+    }
+
+    fn write(&mut self, path: &[u8], bytes: &[u8]) -> Result<(), Failure> {
+        Standard.write(path, bytes)
+    }
+
+    fn print(&mut self, text: &str) -> Result<(), Failure> {
+        self.printed += text;
+        Ok(())
+    }
+
+    fn complain(&mut self, text: &str) {
+        self.complaints += text;
+    }
+
+    fn now(&self) -> Duration {
+        Standard.now()
+    }
+}
+
 fn run_with(about: &About, arguments: &[&str]) -> Result<String, String> {
-    let mut out = Vec::new();
-    let ran = run(&mut Mean, about, &mut arguments.iter().map(OsString::from), &mut out);
-    ran.map(|()| String::from_utf8(out).unwrap()).map_err(|error| match error.help() {
-        Some(help) => format!("{error}\n  help: {help}"),
-        None => error.to_string(),
-    })
+    let arguments = arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect();
+    let mut host = Recorder { arguments, ..Recorder::default() };
+    match (main(&mut Mean, about, &mut host), host.complaints.strip_prefix("error: ")) {
+        (0, None) => Ok(host.printed),
+        (1, Some(complaint)) => Err(complaint.trim_end().to_owned()),
+        (code, complaint) => panic!("exit code {code} with {complaint:?}"),
+    }
 }
 
 fn mean(arguments: &[&str]) -> Result<String, String> {

@@ -1,7 +1,8 @@
 //! How long inferences took: least, median and ninth decile.
 
-use std::fmt;
-use std::time::Duration;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
 
 /// Times in ascending order; there is at least one.
 pub(super) struct Times(Vec<Duration>);
@@ -35,6 +36,8 @@ impl fmt::Display for Milliseconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
+    use std::vec;
 
     #[test]
     fn deciles_are_nearest_ranks() {

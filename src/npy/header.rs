@@ -2,6 +2,10 @@
 
 use super::{Error, MAGIC};
 use crate::tensor::DType;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 /// More dimensions than any tensor has.
 const RANK: usize = 32;
@@ -63,7 +67,7 @@ pub(super) fn write(dtype: DType, shape: &[usize]) -> Vec<u8> {
     let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
     // 10 bytes stand before the header, and a newline ends it.
     let end = (10 + header.len() + 1).next_multiple_of(64) - 11;
-    header.extend(std::iter::repeat_n(' ', end - header.len()));
+    header.extend(core::iter::repeat_n(' ', end - header.len()));
     header.push('\n');
     let length = u16::try_from(header.len()).expect("a shape of 32 dimensions has less than 1000 characters");
     let mut bytes = MAGIC.to_vec();

@@ -1,6 +1,10 @@
 //! The formats. Dimensions are judged before anything of their size is allocated.
 
 use super::{Error, MAX_PIXELS, MAX_SIDE, Picture};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 
 fn broken(format: &'static str) -> impl Fn(String) -> Error {
@@ -96,7 +100,7 @@ fn number(rest: &mut &[u8]) -> Option<usize> {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, tail) = rest.split_at(digits);
     *rest = tail;
-    std::str::from_utf8(number).ok()?.parse().ok()
+    core::str::from_utf8(number).ok()?.parse().ok()
 }
 
 fn without_alpha(samples: &[u8]) -> Vec<u8> {

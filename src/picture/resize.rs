@@ -13,6 +13,8 @@
 //! Cost: `2 * max(s, 1)` multiplications a pass and output byte.
 
 use super::Picture;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Bits of a weight's fraction.
 const FRACTION: u32 = 22;
@@ -71,13 +73,20 @@ fn run(inputs: usize, centre: f64, support: f64) -> Run {
     let triangle = |x: usize| (1.0 - ((x as f64 - centre + 0.5) * inverse).abs()).max(0.0);
     let weights: Vec<f64> = (from..to).map(triangle).collect();
     let sum: f64 = weights.iter().sum();
-    let fixed = |w: &f64| (w / sum * f64::from(1 << FRACTION)).round() as i32;
+    let fixed = |w: &f64| rounded(w / sum * f64::from(1 << FRACTION));
     Run { from, weights: weights.iter().map(fixed).collect() }
+}
+
+/// Round half up, of what is not negative: `core` has no `round`. The difference is exact.
+fn rounded(x: f64) -> i32 {
+    let floor = x as i32;
+    floor + i32::from(x - f64::from(floor) >= 0.5)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
 
     /// The same formula as in `tests/pictures/make.py`.
     fn pattern(width: usize, height: usize, channels: usize) -> Picture {

@@ -1,6 +1,8 @@
 //! Recursive descent from text to postfix operations; depth and length are bounded, so that any text is safe.
 
 use super::Error;
+use alloc::borrow::ToOwned;
+use alloc::vec::Vec;
 
 /// An operation on a stack of numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -180,6 +182,8 @@ fn digits(bytes: &[u8], from: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
+    use std::string::ToString;
 
     #[test]
     fn errors_say_where_and_what() {

@@ -1,16 +1,16 @@
 //! One inference without an operating system's library: no std, no allocator, no libc, no C start-up code.
 //!
-//! `_start` aligns the stack, the network runs on the fixed input with the best kernels that CPUID reports, and the
-//! digest of its outputs goes to standard output: the line that `baked --digest` prints. `scripts/freestanding.sh`
-//! compares the two.
+//! The network runs on the fixed input with the best kernels that CPUID reports, and the digest of its outputs goes to
+//! standard output: the line that `baked --digest` prints. `scripts/freestanding.sh` compares the two. Of the operating
+//! system it needs `bakelite_linux`: a start, a line, an end.
 #![no_std]
 #![no_main]
-
-mod memory;
-mod system;
+#![deny(unsafe_code)]
 
 use bakelite::kernels::isa::{Isa, Program, best};
 use bakelite::{Mismatch, Network, TensorMut, TensorRef, digest};
+use bakelite_linux::system::{Stream, print};
+use bakelite_linux::{Arguments, Once};
 
 /// Generated: one function a layer.
 mod model {
@@ -31,7 +31,7 @@ struct State {
 }
 
 /// In .bss; nothing is initialised at start-up.
-static mut STATE: State = State { model: Model::new(), x: [0.0; INPUT], y: [0.0; OUTPUT] };
+static STATE: Once<State> = Once::new(State { model: Model::new(), x: [0.0; INPUT], y: [0.0; OUTPUT] });
 
 impl Program for &mut State {
     type Output = Result<u64, Mismatch>;
@@ -43,20 +43,15 @@ impl Program for &mut State {
     }
 }
 
-/// What `_start` calls.
-extern "C" fn main() -> ! {
-    // SAFETY: there is one thread, and `_start` comes here once, so this is the only reference.
-    let state = unsafe { &mut *(&raw mut STATE) };
-    match best(state) {
-        Ok(digest) => {
-            system::print(&line(digest));
-            system::exit(0)
-        }
-        Err(_) => {
-            system::print(b"error: the network has other inputs or outputs than one f32 tensor each\n");
-            system::exit(1)
-        }
-    }
+bakelite_linux::main!(main);
+
+fn main(_: Arguments) -> u8 {
+    let state = STATE.take().expect("a process has one main");
+    let Ok(digest) = best(state) else {
+        let _ = print(Stream::Error, b"error: the network has not one f32 input and one f32 output\n");
+        return 1;
+    };
+    u8::from(print(Stream::Output, &line(digest)).is_err())
 }
 
 /// Sixteen hexadecimal digits and a newline.
@@ -66,10 +61,4 @@ fn line(digest: u64) -> [u8; 17] {
         *digit = b"0123456789abcdef"[(digest >> (60 - 4 * i)) as usize % 16];
     }
     line
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    system::print(b"error: panic\n");
-    system::exit(101)
 }
