@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How the range of an activation follows from what was seen: minmax, moving-average, percentile, kl, mse, or auto,
-    /// which tries these for each tensor and takes what does the least harm to the layers that read it
+    /// which tries these for each tensor and takes what does the least harm to what the network computes
     #[arg(long, default_value = "auto")]
     method: Method,
     /// The share of values that --method percentile keeps, in percent

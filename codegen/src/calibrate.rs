@@ -4,7 +4,7 @@
 //! ```text
 //! observe      observer.rs, histogram.rs    exact range and distribution of every edge, in one pass over the samples
 //! threshold    percentile.rs kl.rs mse.rs   what each method makes of a distribution
-//! choose       downstream.rs                by trying the thresholds on some samples (`auto`)
+//! choose       downstream.rs, trial.rs      by trying the thresholds on some samples (`auto`)
 //! ```
 //!
 //! Samples stream: those in work are in memory, one a thread, with the tensors that are alive, and what is kept of them
@@ -32,6 +32,7 @@ mod observer;
 mod percentile;
 pub mod ranges;
 mod statistics;
+mod trial;
 pub use method::Method;
 use observer::{Average, Observer};
 pub use statistics::{Candidate, Statistics};

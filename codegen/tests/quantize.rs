@@ -186,15 +186,18 @@ fn statistics_tell_what_was_seen_and_what_each_method_makes_of_it() {
 }
 
 #[test]
-fn auto_takes_the_least_error_where_the_tensor_is_read() {
-    let (_, report) = calibrated(&network(), calibrate::Options::default()).unwrap();
-    let mut compared = 0;
-    for s in &report.calibration {
-        let Some(chosen) = s.choice().unwrap().downstream else { continue };
-        assert!(s.candidates.iter().all(|c| c.downstream.unwrap() >= chosen), "{s:?}");
-        compared += 1;
-    }
-    assert!(compared > 3, "{compared}");
+fn auto_does_about_as_well_as_the_best_method() {
+    let graph = network();
+    let measured = |method| {
+        let options = calibrate::Options { method, ..calibrate::Options::default() };
+        let (quantized, report) = calibrated(&graph, options).unwrap();
+        (sqnr(&graph, &quantized), report.calibration)
+    };
+    let (auto, statistics) = measured(Method::Auto);
+    let best = Method::PLAIN.map(|method| measured(method).0).into_iter().fold(f64::NEG_INFINITY, f64::max);
+    assert!(auto > best - 0.5, "{auto} dB, where one method for all gives {best} dB");
+    let tried = statistics.iter().filter(|s| s.candidates.iter().all(|c| c.downstream.is_some())).count();
+    assert!(tried > 3, "{tried} of {} edges have something to choose", statistics.len());
 }
 
 #[test]

@@ -1,32 +1,40 @@
 //! `auto`: for each edge, the method whose threshold does the least harm downstream.
 //!
-//! An error matters by what the readers make of it: a convolution may weigh a channel of outliers with nothing, a Relu6
-//! may clip them anyway. So an edge is tried alone: the fp32 values of a sample stand everywhere else, the edge's own are
-//! quantized with a candidate's threshold and taken back, and its readers run in fp32 up to the next edges that
-//! are quantized themselves (or the outputs), behind their activations. There the error's square is summed and set
-//! against the sum of the squares; an edge with readers in several places sums over them.
+//! Harm is measured where the network's last int8 results are: at the observed edges behind which none other lies. Nearer
+//! measures mislead: a clipped value is wrong in the same direction in every layer that follows, a rounded one is not, so
+//! at the next layer clipping looks far better than it is (by that measure, MobileNet v1 lost 4 dB at its output). Outputs
+//! themselves may lie behind a Softmax, an ArgMax or a sorted list, which say little of small errors.
 //!
-//! Why there and not at the network's output: one layer costs what it costs once, the rest of the network half of the
-//! whole for each edge and candidate; and what an error of one edge becomes at the output is drowned in all others'.
+//! ```text
+//! alone       fp32 everywhere but one edge, quantized with each of its thresholds; what follows it runs
+//! together    every edge quantized, with its own best; with its own best where that halves the error, min-max
+//!             elsewhere; and with each method alone: the assignment of the least error is taken
+//! ```
 //!
-//! Cost: a run for the fp32 values and one for each *distinct* threshold, so up to six runs a sample; [`SAMPLES`] samples,
-//! spread evenly over all. Edges are tried in parallel, one sample at a time, whose values alone are held.
+//! The second step is there since errors of edges tried alone do not simply add up; its samples are others than the
+//! first's. Errors are squares, set against the sum of the squares, summed over the last edges.
+//!
+//! Cost: the first step runs about half of the network for each edge and distinct threshold. As many samples are
+//! taken as a budget of multiply-accumulates allows. Edges are tried in parallel, one sample at a time, whose values
+//! alone are held.
 use crate::build::Uses;
-use crate::calibrate::statistics::{Candidate, Statistics};
-use crate::calibrate::{Progress, Sample, Source, feeds};
+use crate::calibrate::trial::{Trial, energy, quantized, squares};
+use crate::calibrate::{Method, Progress, Sample, Source, Statistics, feeds};
 use crate::error::Problems;
+use crate::facts;
 use crate::graph::{Edge, Graph, NodeId};
-use crate::interpret::{run, watch};
+use crate::interpret::{alter, watch};
 use crate::ops::Products;
 use crate::tensor::Tensor;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Samples on which thresholds are compared.
-const SAMPLES: usize = 16;
-/// Thresholds nearer than this are one.
-const NEAR: f32 = 1e-3;
+/// Samples on which thresholds are compared, at most and at least.
+const MOST: usize = 16;
+const FEWEST: usize = 2;
+/// Multiply-accumulates that the first step may take: some ten seconds.
+const BUDGET: u64 = 400_000_000_000;
 
 /// The edges of a graph with what was seen of them.
 type Seen = BTreeMap<Edge, Statistics>;
@@ -39,137 +47,150 @@ pub(super) fn choose(
     seen: &mut Seen,
     progress: Progress<'_>,
 ) -> Result<(), Problems> {
-    let uses = Uses::new(graph);
-    let mut trials: Vec<Trial> =
-        seen.iter().map(|(&edge, s)| Trial::new(edge, s, ends(graph, &uses, seen, edge))).collect();
-    let count = SAMPLES.min(samples.count());
+    let network = Network::new(graph, inputs, seen);
+    let mut trials = network.trials(seen);
+    let count = network.affordable(&trials, &samples.get(0)?).min(samples.count());
     for i in 0..count {
-        progress("choosing ranges", i, count);
-        let values = values(graph, inputs, seen, &samples.get(i * samples.count() / count)?)?;
-        let one = |trial: &mut Trial| trial.run(graph, &values);
-        let done: Vec<Result<(), Problems>> = trials.par_iter_mut().map(one).collect();
+        progress("trying ranges", i, count);
+        let values = network.values(seen, &samples.get(i * samples.count() / count)?)?;
+        let done: Vec<_> = trials.par_iter_mut().map(|trial| trial.run(graph, &values)).collect();
         done.into_iter().collect::<Result<(), _>>()?;
     }
-    progress("choosing ranges", count, count);
+    progress("trying ranges", count, count);
     trials.iter().for_each(|trial| {
         if let Some(statistics) = seen.get_mut(&trial.edge) {
-            trial.decide(statistics);
+            trial.tell(statistics);
         }
     });
+    let others = (0..count).map(|i| (2 * i + 1) * samples.count() / (2 * count)).collect();
+    let best = network.together(seen, samples, others, progress)?;
+    seen.values_mut().zip(best).for_each(|(statistics, method)| statistics.chosen = method);
     Ok(())
 }
 
-/// Where the readers of an edge give their results: the nearest observed edges, and outputs on the way.
-fn ends(graph: &Graph, uses: &Uses, seen: &Seen, edge: Edge) -> Vec<Edge> {
-    let of_node = |id: NodeId| seen.keys().filter(move |e| e.node == id);
-    let outputs = |id: NodeId| graph.outputs.iter().filter(move |e| e.node == id);
-    let (mut ends, mut met) = (BTreeSet::new(), BTreeSet::new());
-    let mut stack = vec![edge.node];
+struct Network<'a> {
+    graph: &'a Graph,
+    inputs: &'a [Edge],
+    /// Of each observed edge: the nodes behind it.
+    behind: BTreeMap<Edge, BTreeSet<NodeId>>,
+    /// Observed edges behind which none is observed.
+    last: Vec<Edge>,
+}
+
+impl<'a> Network<'a> {
+    fn new(graph: &'a Graph, inputs: &'a [Edge], seen: &Seen) -> Self {
+        let uses = Uses::new(graph);
+        let behind: BTreeMap<_, _> = seen.keys().map(|&e| (e, behind(&uses, e.node))).collect();
+        let observed: BTreeSet<NodeId> = seen.keys().map(|e| e.node).collect();
+        let is_last = |e: &&Edge| behind.get(e).is_some_and(|b| b.is_disjoint(&observed));
+        let last = seen.keys().filter(is_last).copied().collect();
+        Self { graph, inputs, behind, last }
+    }
+    /// One for each edge: measured at the last edges behind it, or at itself if it is one.
+    fn trials(&self, seen: &Seen) -> Vec<Trial> {
+        let none = BTreeSet::new();
+        let trial = |(&edge, statistics): (&Edge, &Statistics)| {
+            let behind = self.behind.get(&edge).unwrap_or(&none);
+            let ends =
+                self.last.iter().filter(|e| **e == edge || behind.contains(&e.node)).copied().collect();
+            let kept =
+                seen.keys().chain(self.inputs).filter(|e| !behind.contains(&e.node)).copied().collect();
+            Trial::new(edge, statistics, ends, kept)
+        };
+        seen.iter().map(trial).collect()
+    }
+    /// How many samples the budget is enough for.
+    fn affordable(&self, trials: &[Trial], sample: &Sample) -> usize {
+        let name = |e: &Edge| self.graph.node(e.node).name.clone();
+        let shapes = self.inputs.iter().zip(sample).map(|(e, t)| (name(e), t.shape.clone())).collect();
+        let (facts, _) = facts::infer(self.graph, &shapes);
+        let macs = |&id: &NodeId| {
+            let node = self.graph.node(id);
+            let x: Option<Vec<_>> = node.inputs.iter().map(|&e| facts.get(e).cloned()).collect();
+            let y: Option<Vec<_>> =
+                (0..node.op.ports()).map(|port| facts.get(Edge { node: id, port }).cloned()).collect();
+            x.zip(y).map_or(0, |(x, y)| node.op.macs(&x, &y))
+        };
+        let all: BTreeMap<NodeId, u64> = self.graph.ids().map(|id| (id, macs(&id))).collect();
+        let one = |t: &Trial| {
+            let behind = self.behind.get(&t.edge).into_iter().flatten();
+            behind.map(|id| all[id]).sum::<u64>().saturating_mul(t.thresholds() as u64)
+        };
+        let cost = trials.iter().map(one).fold(0, u64::saturating_add);
+        usize::try_from(BUDGET / cost.max(1)).unwrap_or(MOST).clamp(FEWEST, MOST)
+    }
+    /// The fp32 values of inputs and observed edges.
+    fn values(&self, seen: &Seen, sample: &Sample) -> Result<HashMap<Edge, Arc<Tensor>>, Problems> {
+        let feeds = feeds(self.inputs, sample)?;
+        let wanted: Vec<Edge> = seen.keys().copied().collect();
+        let mut values = feeds.clone();
+        watch(self.graph, &feeds, &wanted, Products::Fast, &mut |edge, tensor| {
+            values.insert(edge, Arc::clone(tensor));
+        })?;
+        Ok(values)
+    }
+    /// The best assignment of methods to edges, in the edges' order.
+    fn together(
+        &self,
+        seen: &Seen,
+        samples: &dyn Source,
+        numbers: Vec<usize>,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Method>, Problems> {
+        let assignments = assignments(seen);
+        let total = numbers.len();
+        let mut errors = vec![vec![(0.0, 0.0); self.last.len()]; assignments.len()];
+        for (done, i) in numbers.into_iter().enumerate() {
+            progress("comparing choices", done, total);
+            let feeds = feeds(self.inputs, &samples.get(i)?)?;
+            let want = alter(self.graph, &feeds, &self.last, Products::Fast, &mut |_, tensor| tensor)?;
+            let one = |methods: &Vec<Method>| self.quantized(seen, methods, &feeds);
+            let found: Vec<Result<Vec<Arc<Tensor>>, Problems>> = assignments.par_iter().map(one).collect();
+            for (errors, found) in errors.iter_mut().zip(found) {
+                for ((noise, signal), (want, found)) in errors.iter_mut().zip(want.iter().zip(&found?)) {
+                    *noise += squares(want, found);
+                    *signal += energy(want);
+                }
+            }
+        }
+        let share =
+            |e: &Vec<(f64, f64)>| e.iter().map(|(n, s)| if *s > 0.0 { n / s } else { 0.0 }).sum::<f64>();
+        let best = errors.iter().map(share).enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
+        Ok(best.map_or_else(Vec::new, |(i, _)| assignments[i].clone()))
+    }
+    /// The last edges with all edges quantized.
+    fn quantized(
+        &self,
+        seen: &Seen,
+        methods: &[Method],
+        feeds: &HashMap<Edge, Arc<Tensor>>,
+    ) -> Result<Vec<Arc<Tensor>>, Problems> {
+        let steps: HashMap<Edge, (f32, bool)> = seen
+            .iter()
+            .zip(methods)
+            .filter_map(|((&e, s), &m)| Some((e, (s.candidate(m)?.threshold, s.signed()))))
+            .collect();
+        let change = |edge: Edge, tensor: Arc<Tensor>| match steps.get(&edge) {
+            Some(&(threshold, signed)) => Arc::new(quantized(&tensor, threshold, signed)),
+            None => tensor,
+        };
+        let feeds = feeds.iter().map(|(&e, t)| (e, change(e, Arc::clone(t)))).collect();
+        alter(self.graph, &feeds, &self.last, Products::Fast, &mut |e, t| change(e, t))
+    }
+}
+
+/// Nodes that depend on a node.
+fn behind(uses: &Uses, id: NodeId) -> BTreeSet<NodeId> {
+    let (mut all, mut stack) = (BTreeSet::new(), vec![id]);
     while let Some(id) = stack.pop() {
-        for &(reader, _) in uses.readers(id) {
-            if met.insert(reader) {
-                ends.extend(of_node(reader).chain(outputs(reader)).copied());
-                if of_node(reader).next().is_none() {
-                    stack.push(reader);
-                }
-            }
-        }
+        stack.extend(uses.readers(id).iter().map(|&(reader, _)| reader).filter(|&reader| all.insert(reader)));
     }
-    ends.into_iter().collect()
+    all
 }
 
-/// The fp32 values of inputs, observed edges and outputs.
-fn values(
-    graph: &Graph,
-    inputs: &[Edge],
-    seen: &Seen,
-    sample: &Sample,
-) -> Result<HashMap<Edge, Arc<Tensor>>, Problems> {
-    let feeds = feeds(inputs, sample)?;
-    let wanted: BTreeSet<Edge> = seen.keys().chain(&graph.outputs).copied().collect();
-    let wanted: Vec<Edge> = wanted.into_iter().collect();
-    let mut values = feeds.clone();
-    watch(graph, &feeds, &wanted, Products::Fast, &mut |edge, tensor| {
-        values.insert(edge, Arc::clone(tensor));
-    })?;
-    Ok(values)
-}
-
-/// One edge's thresholds, and what they did so far.
-struct Trial {
-    edge: Edge,
-    signed: bool,
-    ends: Vec<Edge>,
-    thresholds: Vec<f32>,
-    /// For each end: sum of squares, and for each threshold the sum of the errors' squares.
-    signal: Vec<f64>,
-    noise: Vec<Vec<f64>>,
-}
-
-impl Trial {
-    fn new(edge: Edge, statistics: &Statistics, ends: Vec<Edge>) -> Self {
-        let mut thresholds: Vec<f32> = vec![];
-        for threshold in statistics.candidates.iter().map(|c| c.threshold) {
-            if thresholds.iter().all(|&t| !near(t, threshold)) {
-                thresholds.push(threshold);
-            }
-        }
-        let noise = vec![vec![0.0; thresholds.len()]; ends.len()];
-        Self { edge, signed: statistics.signed(), signal: vec![0.0; ends.len()], ends, thresholds, noise }
-    }
-    /// Tries all thresholds on a sample.
-    fn run(&mut self, graph: &Graph, values: &HashMap<Edge, Arc<Tensor>>) -> Result<(), Problems> {
-        let Some(x) = values.get(&self.edge) else { return Ok(()) };
-        if self.thresholds.len() < 2 {
-            return Ok(());
-        }
-        let mut feeds = values.clone();
-        self.ends.iter().for_each(|end| drop(feeds.remove(end)));
-        for (i, &threshold) in self.thresholds.iter().enumerate() {
-            feeds.insert(self.edge, Arc::new(quantized(x, threshold, self.signed)));
-            let y = run(graph, &feeds, &self.ends, Products::Fast)?;
-            for (end, y) in y.iter().enumerate() {
-                let (Some(want), Ok(y)) = (values.get(&self.ends[end]), y.as_f32()) else { continue };
-                let want = want.as_f32().unwrap_or_default();
-                self.noise[end][i] += want.iter().zip(y).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
-                if i == 0 {
-                    self.signal[end] += want.iter().map(|&a| f64::from(a).powi(2)).sum::<f64>();
-                }
-            }
-        }
-        Ok(())
-    }
-    /// The error of a threshold over all ends.
-    fn error(&self, i: usize) -> f64 {
-        let end = |(noise, &signal): (&Vec<f64>, &f64)| if signal > 0.0 { noise[i] / signal } else { 0.0 };
-        self.noise.iter().zip(&self.signal).map(end).sum()
-    }
-    /// Of equals, the method that clips least.
-    fn decide(&self, statistics: &mut Statistics) {
-        if self.thresholds.len() < 2 {
-            return;
-        }
-        for candidate in &mut statistics.candidates {
-            let tried = self.thresholds.iter().position(|&t| near(t, candidate.threshold));
-            candidate.downstream = tried.map(|i| self.error(i));
-        }
-        let error = |c: &&Candidate| c.downstream.unwrap_or(f64::INFINITY);
-        let best = statistics.candidates.iter().min_by(|a, b| error(a).total_cmp(&error(b)));
-        statistics.chosen = best.map_or(statistics.chosen, |c| c.method);
-    }
-}
-
-fn near(a: f32, b: f32) -> bool {
-    (a - b).abs() <= NEAR * a.max(b)
-}
-
-/// What eight bits keep of a tensor. One that is not f32 was refused before.
-fn quantized(x: &Tensor, threshold: f32, signed: bool) -> Tensor {
-    let (low, high) = if signed { (-128.0, 127.0) } else { (0.0, 255.0) };
-    let (scale, step) = (high / threshold, threshold / high);
-    let mut y = x.clone();
-    if let crate::tensor::Data::F32(y) = &mut y.data {
-        y.iter_mut().for_each(|v| *v = (*v * scale).round_ties_even().clamp(low, high) * step);
-    }
-    y
+/// What is compared together, the simplest first: of equals it is taken.
+fn assignments(seen: &Seen) -> Vec<Vec<Method>> {
+    let uniform = Method::PLAIN.map(|method| vec![method; seen.len()]);
+    let own = |share: f64| seen.values().map(|s| s.best(share)).collect();
+    uniform.into_iter().chain([0.5, 1.0].map(own)).collect()
 }

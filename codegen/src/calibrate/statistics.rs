@@ -30,7 +30,8 @@ pub struct Candidate {
     pub clipped: f64,
     /// Expected squared error over the mean square of the values: rounding and clipping, by the histogram.
     pub error: f64,
-    /// Squared error over mean square where the edge's readers give their results; known where methods are compared.
+    /// Squared error over mean square at the network's last observed edges, if this edge alone is quantized; known where
+    /// `auto` had something to choose.
     pub downstream: Option<f64>,
 }
 
@@ -65,9 +66,20 @@ impl Statistics {
     pub fn signed(&self) -> bool {
         self.seen.min < 0.0
     }
+    /// What a method gives.
+    pub fn candidate(&self, method: Method) -> Option<&Candidate> {
+        self.candidates.iter().find(|c| c.method == method)
+    }
+    /// The method of the least error downstream, if that is less than `share` of min-max's; else min-max.
+    pub(super) fn best(&self, share: f64) -> Method {
+        let error = |c: &Candidate| c.downstream.unwrap_or(f64::INFINITY);
+        let widest = self.candidate(Method::MinMax).map_or(f64::INFINITY, error);
+        let best = self.candidates.iter().min_by(|a, b| error(a).total_cmp(&error(b)));
+        best.filter(|c| error(c) < share * widest).map_or(Method::MinMax, |c| c.method)
+    }
     /// What was chosen; `None` only if somebody took it out of the candidates.
     pub fn choice(&self) -> Option<&Candidate> {
-        self.candidates.iter().find(|c| c.method == self.chosen)
+        self.candidate(self.chosen)
     }
     /// The range to quantize: what was seen, clipped at the chosen threshold.
     pub fn range(&self) -> Range {
