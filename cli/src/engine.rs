@@ -1,68 +1,92 @@
-//! `--engine compiled`: the fetches of a graph through generated code. The graph is cut at what is fed and fetched, baked
-//! at the shapes of the feeds, built as a package in a temporary folder, and run on `.npy` files.
-use crate::{arrays, files, package, progress};
+//! Graphs through generated code: a graph is cut at what is fed and fetched, baked at the shapes of the feeds, built for
+//! one ISA of this machine in the folder that [`cache`] keeps, and served by processes ([`Session`]) that take sample
+//! after sample.
+use crate::progress;
+use bakelite::kernels::isa::Name;
 use bakelite_codegen::about::About;
 use bakelite_codegen::bake::bake;
 use bakelite_codegen::compile::Options;
+use bakelite_codegen::emit::TensorInfo;
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::ops::{Op, placeholder::Placeholder};
 use bakelite_codegen::tensor::Tensor;
 use std::collections::HashMap;
-use std::path::Path;
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The package's name.
-const NAME: &str = "network";
+mod cache;
+mod session;
+pub(crate) use session::Session;
 
-/// Computes `fetches`; the bytes of one `.npy` file each.
+/// Tensors by the edge that they are fed to.
+pub(crate) type Feeds = HashMap<Edge, Arc<Tensor>>;
+
+/// A built network.
+pub(crate) struct Network {
+    executable: PathBuf,
+    /// The edge whose tensor each input takes.
+    inputs: Vec<Edge>,
+    outputs: Vec<TensorInfo>,
+    /// Holds the executable.
+    _folder: tempfile::TempDir,
+}
+
+impl Network {
+    /// Builds what computes `fetches`, each once, from tensors of the shapes and types of `feeds`.
+    pub(crate) fn build(
+        graph: &Graph,
+        feeds: &Feeds,
+        fetches: &[Edge],
+        isa: Option<&str>,
+    ) -> Result<Self, Problems> {
+        let isa = choose(isa)?;
+        let (cut, names) = cut(graph, feeds, fetches);
+        let options = Options { name: cache::NAME.to_owned(), ..Options::default() };
+        let baked = bake(&cut, &options, &About::default())?;
+        let spinner = progress::spinner("building");
+        let built = cache::build(&baked.files, isa);
+        spinner.finish_and_clear();
+        let (folder, executable) = built?;
+        // A placeholder that the fetches do not need is no input of the network.
+        let edge = |input: &TensorInfo| names.iter().find(|(name, _)| *name == input.name).map(|(_, e)| *e);
+        let inputs = baked.info.inputs.iter().filter_map(edge).collect();
+        Ok(Self { executable, inputs, outputs: baked.info.outputs, _folder: folder })
+    }
+}
+
+/// Computes `fetches` once.
 pub(crate) fn run(
     graph: &Graph,
-    feeds: &HashMap<Edge, Arc<Tensor>>,
+    feeds: &Feeds,
     fetches: &[Edge],
     isa: Option<&str>,
-) -> Result<Vec<Vec<u8>>, Problems> {
-    let folder = tempfile::tempdir().map_err(|e| files::problem(&std::env::temp_dir(), e))?;
+) -> Result<Vec<Arc<Tensor>>, Problems> {
     let mut distinct = fetches.to_vec();
     distinct.sort();
     distinct.dedup();
-    let (cut, inputs) = cut(graph, feeds, &distinct)?;
-    let options = Options { name: NAME.to_owned(), ..Options::default() };
-    let baked = bake(&cut, &options, &About::default())?;
-    let package = folder.path().join("package");
-    package::write(&package, NAME, &baked.files)?;
-    let spinner = progress::spinner("building");
-    let built = package::build(&package, NAME);
-    spinner.finish_and_clear();
-    let mut command = Command::new(built?);
-    command.args(isa.map(|isa| format!("--isa={isa}")));
-    for (i, (name, tensor)) in inputs.iter().enumerate() {
-        // A placeholder that the fetches do not need is no input of the network.
-        if baked.info.inputs.iter().any(|input| input.name == *name) {
-            let file = folder.path().join(format!("x{i}.npy"));
-            files::write(&file, &arrays::write(tensor).map_err(Problems::file)?)?;
-            command.arg("--npy").arg(format!("{name}={}", file.display()));
-        }
-    }
-    let outputs: Vec<_> = (0..distinct.len()).map(|i| folder.path().join(format!("y{i}.npy"))).collect();
-    for (output, file) in baked.info.outputs.iter().zip(&outputs) {
-        command.arg("--out").arg(format!("{}={}", output.name, file.display()));
-    }
-    execute(&mut command, folder.path())?;
-    let bytes = |edge| distinct.iter().position(|e| e == edge).and_then(|i| outputs.get(i));
-    fetches.iter().filter_map(bytes).map(|file| files::read(file)).collect()
+    let network = Network::build(graph, feeds, &distinct, isa)?;
+    let (y, _) = Session::start(&network)?.run(feeds)?;
+    let y: HashMap<Edge, Arc<Tensor>> = distinct.into_iter().zip(y.into_iter().map(Arc::new)).collect();
+    Ok(fetches.iter().filter_map(|edge| y.get(edge).cloned()).collect())
 }
 
-/// Tensors by the name of their placeholder.
-type Named = Vec<(String, Arc<Tensor>)>;
+/// The named ISA, or the best of this machine.
+fn choose(name: Option<&str>) -> Result<Name, Problems> {
+    let available = || Name::ALL.iter().copied().filter(|isa| isa.available());
+    let found = match name {
+        Some(name) => available().find(|isa| isa.as_str() == name),
+        None => available().next(),
+    };
+    found.ok_or_else(|| {
+        let found = format!("this CPU has no instruction set {:?}", name.unwrap_or_default());
+        let names: Vec<&str> = available().map(Name::as_str).collect();
+        Problems::file(Reason::new(found).supported(names.join(", ")))
+    })
+}
 
 /// The graph with a placeholder of the fed type and shape in the place of every fed edge, and their names.
-fn cut(
-    graph: &Graph,
-    feeds: &HashMap<Edge, Arc<Tensor>>,
-    fetches: &[Edge],
-) -> Result<(Graph, Named), Problems> {
+fn cut(graph: &Graph, feeds: &Feeds, fetches: &[Edge]) -> (Graph, Vec<(String, Edge)>) {
     let (mut cut, mut names) = (graph.clone(), vec![]);
     cut.outputs = fetches.to_vec();
     let mut sorted: Vec<_> = feeds.iter().collect();
@@ -79,16 +103,7 @@ fn cut(
             cut.replace(edge, id.into());
             id
         };
-        names.push((cut.node(id).name.clone(), Arc::clone(tensor)));
+        names.push((cut.node(id).name.clone(), edge));
     }
-    Ok((cut, names))
-}
-
-fn execute(command: &mut Command, folder: &Path) -> Result<(), Problems> {
-    let output = command.output().map_err(|e| files::problem(folder, e))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Problems::file(Reason::new(format!("the compiled network: {}: {said}", output.status))))
+    (cut, names)
 }

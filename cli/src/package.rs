@@ -79,10 +79,16 @@ pub(crate) fn name_of(file: &Path) -> String {
     name.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).chars().take(64).collect()
 }
 
-/// Writes the package; `network` holds the files of `src/` beside `main.rs`.
-pub(crate) fn write(folder: &Path, name: &str, network: &BTreeMap<String, Vec<u8>>) -> Result<(), Problems> {
+/// What every package carries: the runtime, the kernels, third-party crates, and a lock file for the name.
+pub(crate) fn carried(name: &str) -> BTreeMap<String, Vec<u8>> {
     let mut files = carried::files();
     files.insert("Cargo.lock".to_owned(), lock(&files, name));
+    files
+}
+
+/// Writes the package; `network` holds the files of `src/` beside `main.rs`.
+pub(crate) fn write(folder: &Path, name: &str, network: &BTreeMap<String, Vec<u8>>) -> Result<(), Problems> {
+    let mut files = carried(name);
     files.insert("Cargo.toml".to_owned(), named(include_str!("package/Cargo.toml.txt"), name));
     files.insert("README.md".to_owned(), named(include_str!("package/README.md.txt"), name));
     files.insert(".cargo/config.toml".to_owned(), include_bytes!("package/config.toml.txt").to_vec());
@@ -161,6 +167,14 @@ fn swap(folder: &Path, new: &Path) -> io::Result<()> {
 
 /// Builds the package: the static executable `FOLDER/NAME`.
 pub(crate) fn build(folder: &Path, name: &str) -> Result<PathBuf, Problems> {
+    let built = cargo_build(folder, Some(TARGET), name)?;
+    let executable = folder.join(name);
+    install(&built, &executable).map_err(|error| problem(&executable, error))?;
+    Ok(executable)
+}
+
+/// Runs cargo in a package whose configuration names that target, or none; where the executable lies.
+pub(crate) fn cargo_build(folder: &Path, target: Option<&str>, name: &str) -> Result<PathBuf, Problems> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
     command
@@ -176,10 +190,7 @@ pub(crate) fn build(folder: &Path, name: &str) -> Result<PathBuf, Problems> {
     if !status.success() {
         return Err(Problems::file(reason(folder, format!("cargo build: {status}")).help(help)));
     }
-    let built = folder.join("target").join(TARGET).join("release").join(name);
-    let executable = folder.join(name);
-    install(&built, &executable).map_err(|error| problem(&executable, error))?;
-    Ok(executable)
+    Ok(folder.join("target").join(target.unwrap_or_default()).join("release").join(name))
 }
 
 /// What would change the build from outside.

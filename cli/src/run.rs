@@ -1,6 +1,7 @@
 //! `bakelite run`: computes tensors of a graph.
+use crate::engine::{self, Feeds};
 use crate::names::{self, Role};
-use crate::{Outcome, arrays, engine, files, progress};
+use crate::{Outcome, arrays, files, progress};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::ops::{Op, Products};
@@ -75,24 +76,22 @@ pub(crate) fn main(args: &Args) -> Outcome {
     distinct(&args.fetch)?;
     let feeds = read(&graph, &feeds)?;
     let wanted: Vec<Edge> = fetches.iter().map(|(edge, _)| *edge).collect();
-    let written = match args.engine {
+    let y = match args.engine {
         Engine::Reference => interpret(&graph, &feeds, &wanted)?,
         Engine::Compiled => engine::run(&graph, &feeds, &wanted, args.isa.as_deref())?,
     };
+    // All exist before the first is written.
+    let written: Vec<_> =
+        y.iter().map(|y| arrays::write(y).map_err(Problems::file)).collect::<Result<_, _>>()?;
     written.iter().zip(&fetches).try_for_each(|(bytes, (_, file))| files::write(file, bytes))?;
     Ok(String::new())
 }
 
-/// The bytes of one file a fetch; all exist before the first is written.
-fn interpret(
-    graph: &Graph,
-    feeds: &HashMap<Edge, Arc<Tensor>>,
-    wanted: &[Edge],
-) -> Result<Vec<Vec<u8>>, Problems> {
+fn interpret(graph: &Graph, feeds: &Feeds, wanted: &[Edge]) -> Result<Vec<Arc<Tensor>>, Problems> {
     let spinner = progress::spinner("running");
     let y = interpret::run(graph, feeds, wanted, Products::Contract);
     spinner.finish_and_clear();
-    y?.iter().map(|y| arrays::write(y).map_err(Problems::file)).collect()
+    y
 }
 
 fn edges<'a>(graph: &Graph, list: &'a [Binding], role: Role) -> Result<Vec<(Edge, &'a Path)>, Problems> {
@@ -113,7 +112,7 @@ fn distinct(list: &[Binding]) -> Result<(), Problems> {
 }
 
 /// Reads what is fed. Placeholders tell their types; those of other edges follow from the graph.
-fn read(graph: &Graph, feeds: &[(Edge, &Path)]) -> Result<HashMap<Edge, Arc<Tensor>>, Problems> {
+fn read(graph: &Graph, feeds: &[(Edge, &Path)]) -> Result<Feeds, Problems> {
     let (mut tensors, mut problems) = (HashMap::new(), Problems::default());
     let mut shapes = HashMap::new();
     for &(edge, file) in feeds {
