@@ -19,6 +19,25 @@ mod cache;
 mod session;
 pub(crate) use session::Session;
 
+/// What computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Engine {
+    /// The interpreter
+    Reference,
+    /// Generated code
+    Compiled,
+}
+
+impl Engine {
+    /// The word of the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::Compiled => "compiled",
+        }
+    }
+}
+
 /// Tensors by the edge that they are fed to.
 pub(crate) type Feeds = HashMap<Edge, Arc<Tensor>>;
 

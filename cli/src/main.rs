@@ -6,6 +6,7 @@
 mod arrays;
 mod compile;
 mod engine;
+mod eval;
 mod files;
 mod inspect;
 mod labels;
@@ -28,13 +29,15 @@ use std::process::ExitCode;
 /// Bakes quantized TensorFlow networks into Rust.
 ///
 /// A frozen fp32 GraphDef becomes a calibrated int8 GraphDef (`quantize`), that becomes a Rust package or one static
-/// executable (`compile`). Both graphs are ordinary TensorFlow files: look at them with `inspect`, run them with `run`.
+/// executable (`compile`). Both graphs are ordinary TensorFlow files: look at them with `inspect`, run them with
+/// `run`, measure them with `eval`.
 #[derive(Parser)]
 #[command(name = "bakelite", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_long_help = "\
 From a trained network to an executable:
   bakelite inspect net.pb
   bakelite quantize net.pb --input x --output y --calibration pictures/ --preprocess x/127.5-1 -o net8.pb
+  bakelite eval net.pb net8.pb --data labels.csv --preprocess x/127.5-1
   bakelite compile net8.pb -o net8 --build
   net8/net8 picture.jpg
 
@@ -51,6 +54,7 @@ enum Command {
     Quantize(quantize::Args),
     Compile(compile::Args),
     Run(run::Args),
+    Eval(eval::Args),
     Zoo(zoo::Args),
 }
 
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Command::Quantize(args) => quantize::main(&args),
         Command::Compile(args) => compile::main(&args),
         Command::Run(args) => run::main(&args),
+        Command::Eval(args) => eval::main(&args),
         Command::Zoo(args) => zoo::main(&args),
     };
     match done {

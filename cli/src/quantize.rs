@@ -8,9 +8,8 @@ use bakelite::preprocess::Preprocess;
 use bakelite_codegen::calibrate::{Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
+use bakelite_codegen::graphdef;
 use bakelite_codegen::quantize::{Keep, OpSet, Options, Switch, Target as Allowed, quantize_to};
-use bakelite_codegen::{facts, graphdef};
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -168,7 +167,7 @@ fn labelled(
         return Err(Problems::file(Reason::new(found).supported("one input, of pictures")));
     };
     let Labels { files, classes } = Labels::read(list, args.classes_offset)?;
-    let samples = Samples::of_pictures(list, files, target(graph, input)?, preprocess.clone())?;
+    let samples = Samples::of_pictures(list, files, Target::of(graph, input)?, preprocess.clone())?;
     Ok(Some((points, Sources(vec![samples]), classes)))
 }
 
@@ -197,7 +196,7 @@ fn open(args: &Args, graph: &Graph, inputs: &[String], preprocess: &Preprocess) 
     }
     let mut sources = vec![];
     for (file, name) in files.iter().zip(inputs) {
-        sources.push(Samples::open(file, target(graph, name)?, preprocess.clone())?);
+        sources.push(Samples::open(file, Target::of(graph, name)?, preprocess.clone())?);
     }
     let counts: Vec<usize> = sources.iter().map(Samples::len).collect();
     if counts.windows(2).any(|w| w[0] != w[1]) {
@@ -205,31 +204,4 @@ fn open(args: &Args, graph: &Graph, inputs: &[String], preprocess: &Preprocess) 
         return Err(Problems::file(Reason::new(found).supported("as many for each input")));
     }
     Ok(Sources(sources))
-}
-
-/// Type and shape of one sample for an input.
-fn target(graph: &Graph, name: &str) -> Result<Target, Problems> {
-    let edge = names::edge(graph, name, Role::Input).map_err(|p| Problems(vec![p]))?;
-    let (facts, mut problems) = facts::infer(graph, &HashMap::new());
-    let node = graph.node(edge.node);
-    let Some(fact) = facts.get(edge) else {
-        problems.0.retain(|p| p.node == node.name);
-        let unknown =
-            Reason::new("the shape of this input is not known").help(format!("give --shape {name}=1,..."));
-        return Err(if problems.0.is_empty() {
-            Problems::at(&node.name, node.op.name(), unknown)
-        } else {
-            problems
-        });
-    };
-    if fact.shape.first() != Some(&1) {
-        let reason = Reason::new(format!("an input of shape {:?}", fact.shape))
-            .supported("a first dimension that is open, or 1");
-        return Err(Problems::at(
-            &node.name,
-            node.op.name(),
-            reason.help("export the graph with an open batch"),
-        ));
-    }
-    Ok(Target { name: name.to_owned(), dtype: fact.dtype, shape: fact.shape.clone() })
 }

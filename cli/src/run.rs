@@ -1,5 +1,5 @@
 //! `bakelite run`: computes tensors of a graph.
-use crate::engine::{self, Feeds};
+use crate::engine::{self, Engine, Feeds};
 use crate::names::{self, Role};
 use crate::{Outcome, arrays, files, progress};
 use bakelite_codegen::error::{Problems, Reason};
@@ -43,23 +43,15 @@ pub(crate) struct Args {
     isa: Option<String>,
 }
 
-/// What computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Engine {
-    /// The interpreter
-    Reference,
-    /// Generated code
-    Compiled,
-}
-
 /// `NAME=FILE` of the command line.
 #[derive(Clone, Debug)]
-struct Binding {
-    name: String,
-    file: PathBuf,
+pub(crate) struct Binding {
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
 }
 
-fn binding(text: &str) -> Result<Binding, String> {
+/// Parses a [`Binding`].
+pub(crate) fn binding(text: &str) -> Result<Binding, String> {
     match text.split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => {
             Ok(Binding { name: name.to_owned(), file: file.into() })

@@ -1,15 +1,19 @@
-//! Calibration samples: the rows of an `.npy` batch, or the pictures of a folder resized to the input.
+//! Samples: the rows of an `.npy` batch, or the pictures of a folder resized to the input.
 //!
-//! One sample is in memory at a time. Every picture is decoded once before calibration begins, so that all that cannot
+//! One sample is in memory at a time. Every picture is decoded once before work begins, so that all that cannot
 //! be decoded are named in one error, not the first after a minute's work.
+use crate::names::{self, Role};
 use crate::{arrays, files, progress};
 use bakelite::array::{Array, Elements};
 use bakelite::picture::{Picture, resize};
 use bakelite::preprocess::Preprocess;
 use bakelite::{DType, npy};
 use bakelite_codegen::error::{Problems, Reason};
+use bakelite_codegen::facts;
+use bakelite_codegen::graph::Graph;
 use bakelite_codegen::tensor::{DataType, Tensor, elements, name};
 use rayon::prelude::*;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Files of these endings are pictures; others in a folder are named and left out.
@@ -26,6 +30,34 @@ pub(crate) struct Target {
     pub(crate) shape: Vec<usize>,
 }
 
+impl Target {
+    /// Type and shape of one sample for an input.
+    pub(crate) fn of(graph: &Graph, name: &str) -> Result<Self, Problems> {
+        let edge = names::edge(graph, name, Role::Input).map_err(|p| Problems(vec![p]))?;
+        let (facts, mut problems) = facts::infer(graph, &HashMap::new());
+        let node = graph.node(edge.node);
+        let Some(fact) = facts.get(edge) else {
+            problems.0.retain(|p| p.node == node.name);
+            let unknown = Reason::new("the shape of this input is not known")
+                .help(format!("give --shape {name}=1,..."));
+            return Err(if problems.0.is_empty() {
+                Problems::at(&node.name, node.op.name(), unknown)
+            } else {
+                problems
+            });
+        };
+        if fact.shape.first() != Some(&1) {
+            let reason = Reason::new(format!("an input of shape {:?}", fact.shape))
+                .supported("a first dimension that is open, or 1");
+            return Err(Problems::at(
+                &node.name,
+                node.op.name(),
+                reason.help("export the graph with an open batch"),
+            ));
+        }
+        Ok(Self { name: name.to_owned(), dtype: fact.dtype, shape: fact.shape.clone() })
+    }
+}
 /// Samples, made one by one.
 pub(crate) struct Samples {
     source: Source,
@@ -42,7 +74,7 @@ impl Samples {
     /// Opens a file or folder, and checks that every sample can be made.
     pub(crate) fn open(path: &Path, target: Target, preprocess: Preprocess) -> Result<Self, Problems> {
         let metadata = std::fs::metadata(path).map_err(|e| files::problem(path, e))?;
-        let source = if metadata.is_dir() { pictures(path)? } else { rows(path, &target)? };
+        let source = if metadata.is_dir() { Source::Pictures(list(path)?) } else { rows(path, &target)? };
         let samples = Self { source, target, preprocess };
         samples.check(path)?;
         Ok(samples)
@@ -150,7 +182,7 @@ fn absent(i: usize) -> Problems {
 /// The rows of an array, whose other dimensions must be those of the input.
 fn rows(path: &Path, target: &Target) -> Result<Source, Problems> {
     let array = npy::parse(&files::read(path)?).map_err(|e| {
-        let help = "calibration is an .npy batch or a folder of pictures";
+        let help = "samples are an .npy batch or a folder of pictures";
         Problems::file(files::reason(path, e).help(help))
     })?;
     let found = format!("shape {:?} for input `{}`", array.shape, target.name);
@@ -179,7 +211,7 @@ fn row(array: &Array, i: usize) -> Option<Elements> {
 }
 
 /// All pictures of a folder and its folders, by path. Other files are named on standard error.
-fn pictures(folder: &Path) -> Result<Source, Problems> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>, Problems> {
     let (mut found, mut others) = (vec![], vec![]);
     collect(folder, DEPTH, &mut found, &mut others)?;
     found.sort();
@@ -189,7 +221,7 @@ fn pictures(folder: &Path) -> Result<Source, Problems> {
         let listed = names.join(", ");
         progress::note(&format!("left out, since no pictures by name ({} in all): {listed}", others.len()));
     }
-    Ok(Source::Pictures(found))
+    Ok(found)
 }
 
 fn collect(

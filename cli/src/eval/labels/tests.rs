@@ -1,0 +1,83 @@
+use super::*;
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn found(problems: Result<impl Sized, Problems>) -> Vec<String> {
+    problems.err().unwrap().0.into_iter().map(|p| p.reason.found).collect()
+}
+
+#[test]
+fn lines_with_and_without_a_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for header in ["", "file,class\n"] {
+        let path = write(folder, "labels.csv", &format!("{header}a.png,3\n\"b, c.png\", 0\n/d.png,7"));
+        let (files, classes) = csv(&path, 1, usize::MAX).unwrap();
+        assert_eq!(files, [folder.join("a.png"), folder.join("b, c.png"), PathBuf::from("/d.png")]);
+        assert_eq!(classes, [4, 1, 8]);
+        assert_eq!(csv(&path, 0, 2).unwrap().1, [3, 0]);
+    }
+}
+
+#[test]
+fn every_bad_line_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    // The first line's file exists, so the line is no header.
+    write(folder.path(), "a.png", "");
+    let path = write(folder.path(), "labels.csv", "a.png,cat\nb.png,1\nc.png\n,2\nd.png,2,3\n");
+    let found = found(csv(&path, 0, usize::MAX));
+    assert!(found[0].ends_with("4 of 5 labels cannot be used"), "{found:?}");
+    assert_eq!(
+        found[1..],
+        ["line 1: class \"cat\"", "line 3: 1 fields", "line 4: no file", "line 5: 3 fields"]
+    );
+}
+
+#[test]
+fn classes_outside_the_output_are_named() {
+    let names: Vec<String> = (0..3).map(|i| format!("{i}.png")).collect();
+    let truth = Truth::Classes(vec![0, 10, -1]);
+    assert_eq!(
+        found(truth.check(Metric::Top1, 10, &names)),
+        ["2 of 3 labels are no class", "1.png: label 10", "2.png: label -1"]
+    );
+    assert!(truth.check(Metric::Top1, 11, &names[..2]).is_ok());
+    assert!(truth.check(Metric::Auc, 1, &names).is_err());
+    assert!(truth.check(Metric::Map, 6, &names).is_err());
+}
+
+#[test]
+fn objects_without_a_file_or_with_a_broken_line_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.txt", "0 0.5 0.5 1 1\n\n");
+    write(folder.path(), "b.txt", "0 0.5 0.5 1 1\n1 2\n");
+    write(folder.path(), "e.txt", "");
+    let frame = Frame { width: 10.0, height: 10.0 };
+    let pictures =
+        |names: &[&str]| names.iter().map(|n| PathBuf::from(format!("x/{n}.jpg"))).collect::<Vec<_>>();
+    let good = objects(&pictures(&["a", "e"]), folder.path(), 0, frame).unwrap();
+    assert_eq!(good, [vec![Object { class: 0, corners: [0.0, 0.0, 10.0, 10.0] }], vec![]]);
+    let found = found(objects(&pictures(&["a", "b", "c"]), folder.path(), 0, frame));
+    assert!(found[0].ends_with("2 of 3 labels cannot be used"), "{found:?}");
+    assert!(found[1].ends_with("b.txt: line 2: \"1 2\""), "{found:?}");
+    assert!(found[2].contains("c.txt"), "{found:?}");
+}
+
+#[test]
+fn arrays_of_classes_and_of_values() {
+    use bakelite::TensorRef;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("y.npy");
+    let put = |x: TensorRef<'_>, shape: &[usize]| std::fs::write(&path, npy::write(x, shape)).unwrap();
+    put(TensorRef::U8(&[0, 1, 1]), &[3, 1]);
+    assert!(matches!(array(&path, Metric::Auc, 0), Ok(Truth::Classes(c)) if c == [0, 1, 1]));
+    put(TensorRef::F32(&[0.5, 1.0, 2.0, 3.0]), &[2, 2]);
+    assert!(matches!(array(&path, Metric::Mse, 0), Ok(Truth::Values(v)) if v == [[0.5, 1.0], [2.0, 3.0]]));
+    assert!(array(&path, Metric::Top1, 0).is_err());
+    put(TensorRef::F32(&[0.0, 0.5]), &[2]);
+    assert_eq!(found(array(&path, Metric::Auc, 0))[1], "row 1: class 0.5");
+}
