@@ -137,6 +137,7 @@ pub(crate) fn main(args: &Args) -> Outcome {
         keep_fp32,
         calibration,
         equalise: args.equalize,
+        equalise_chains: args.equalize,
         correct_bias: args.bias_correction,
         sensitivity: false,
     };

@@ -82,6 +82,8 @@ pub struct Options {
     pub calibration: calibrate::Options,
     /// Whether weights are scaled across layers; see [`equalise`].
     pub equalise: Switch,
+    /// Whether channels are scaled through elementwise chains; see [`equalise::equalise_chains`].
+    pub equalise_chains: Switch,
     /// Whether the mean error of rounded weights is taken from the biases; see [`bias`].
     pub correct_bias: Switch,
     /// Whether each layer's [`sensitivity`] is measured for the report, which takes long.
@@ -113,6 +115,7 @@ pub fn quantize_to(
     let inputs = inputs(&graph, &options.inputs);
     let [fit, held] = Slice::split(samples);
     let chooser = Chooser { fit, judge: Judge::new(&graph, &inputs, held)?, options };
+    let (graph, chains) = chooser.equalise_chains(graph, &inputs, progress)?;
     let (graph, equalised) = chooser.equalise(graph, &inputs, progress)?;
     let layers = layer::find(&graph);
     let edges = plan::observed(&graph, &layers);
@@ -137,7 +140,7 @@ pub fn quantize_to(
     }
     let (plan, quantized) = subject.quantize(layers, &kept)?;
     let mut report = report::report(&graph, &subject.facts, &plan, &quantized);
-    report.choices = vec![equalised, corrected];
+    report.choices = chains.into_iter().chain([equalised, corrected]).collect();
     (report.target, report.sensitivity) = (reached, costs);
     report.calibration = seen.into_values().collect();
     Ok((quantized, report))

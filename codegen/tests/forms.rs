@@ -10,15 +10,19 @@ use bakelite_codegen::calibrate::{self, Method, Sample};
 use bakelite_codegen::graph::Graph;
 use bakelite_codegen::ops::Products;
 use bakelite_codegen::quantize::report::Form as How;
-use bakelite_codegen::quantize::{OpSet, Options, Report, Switch};
+use bakelite_codegen::quantize::{OpSet, Options, Report, Switch, equalise, layer};
 use bakelite_codegen::{graphdef, interpret};
 use network::{Network, random};
-use networks::{FORMS, Form};
+use networks::{FORMS, Form, UNEVEN};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 fn quantized(form: &Form, op_set: OpSet) -> (Graph, Graph, Report) {
+    equalised(form, op_set, Switch::Off)
+}
+
+fn equalised(form: &Form, op_set: OpSet, equalise: Switch) -> (Graph, Graph, Report) {
     let mut n = Network::new(&[-1, 6, 6, 4]);
     let y = (form.build)(&mut n);
     let graph = n.finish(y);
@@ -29,6 +33,7 @@ fn quantized(form: &Form, op_set: OpSet) -> (Graph, Graph, Report) {
         op_set,
         calibration: calibrate::Options { method: Method::MinMax, ..Default::default() },
         equalise: Switch::Off,
+        equalise_chains: equalise,
         correct_bias: Switch::Off,
         ..Options::default()
     };
@@ -78,11 +83,15 @@ fn check(form: &Form) -> Vec<String> {
     if report.macs()[0] != report.macs()[1] {
         wrong.push(format!("{}: {report}", form.name));
     }
+    write(form, &int8);
+    wrong
+}
+
+fn write(form: &Form, int8: &Graph) {
     if let Some(folder) = std::env::var_os("BAKELITE_FORMS") {
         let file = Path::new(&folder).join(format!("{}.pb", form.name));
-        std::fs::write(file, graphdef::write(&int8).unwrap()).unwrap();
+        std::fs::write(file, graphdef::write(int8).unwrap()).unwrap();
     }
-    wrong
 }
 
 #[test]
@@ -123,4 +132,27 @@ fn the_report_tells_what_each_operation_reads_and_costs() {
     assert_eq!(conv.macs, 36 * 9 * 4 * 8);
     assert_eq!((conv.parameters, conv.traffic), ((288 * 4 + 32) / 4, 36 * 4 * 4 + 36 * 8));
     assert!(report.to_string().starts_with("6 of 6 operations are int8, with 100.00 %"), "{report}");
+}
+
+#[test]
+fn a_chain_between_uneven_channels_is_equalised() {
+    let [off, on] = [Switch::Off, Switch::On].map(|switch| equalised(&UNEVEN, OpSet::Auto, switch));
+    let [without, with] = [off, on].map(|(graph, int8, _)| (decibels(&graph, &int8), int8));
+    assert!(with.0 > without.0 + 8.0, "{:.1} dB, {:.1} dB without\n{}", with.0, without.0, with.1);
+    // One for each reader of the convolution, one for the copy that the depthwise convolution gets, one at its end.
+    let scales = with.1.nodes.iter().filter(|n| n.name.contains("/scale") && n.op.name() == "Mul").count();
+    assert_eq!(scales, 4, "{}", with.1);
+    write(&UNEVEN, &with.1);
+}
+
+#[test]
+fn equalising_chains_keeps_the_meaning() {
+    let mut n = Network::new(&[-1, 6, 6, 4]);
+    let y = (UNEVEN.build)(&mut n);
+    let graph = n.finish(y);
+    let samples: Vec<Sample> = (0..4).map(|seed| vec![Arc::new(random(&[1, 6, 6, 4], 100 + seed))]).collect();
+    let (layers, inputs) = (layer::find(&graph), [graph.edge("x").unwrap()]);
+    let equal = equalise::equalise_chains(&graph, &inputs, &layers, &samples, &mut |_, _, _| {});
+    let db = decibels(&graph, &equal.unwrap().expect("there is a chain"));
+    assert!(db > 100.0, "{db} dB");
 }

@@ -13,7 +13,7 @@
 use crate::calibrate::{Range, Ranges, Statistics};
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph};
-use crate::quantize::choose::{BIAS, Choice, EQUALISATION};
+use crate::quantize::choose::{BIAS, CHAINS, Choice, EQUALISATION};
 use std::collections::BTreeMap;
 
 const HEADER: &str = "\
@@ -94,7 +94,7 @@ impl Saved {
     fn take(&mut self, line: &str) -> Result<(), Reason> {
         let step = line.split_once('=').map(|(step, state)| (step.trim(), state.trim()));
         let (name, new) = match step {
-            Some((step @ (EQUALISATION | BIAS), state @ ("on" | "off"))) => {
+            Some((step @ (CHAINS | EQUALISATION | BIAS), state @ ("on" | "off"))) => {
                 (step, self.steps.insert(step.to_owned(), state == "on").is_none())
             }
             _ => {

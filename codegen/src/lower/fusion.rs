@@ -24,8 +24,8 @@ mod table;
 /// The most nodes of a region, counted once a path: what bounds the time to understand one.
 const MAX_NODES: usize = 64;
 
-/// The most channels that have a table each: 32 KiB, which a first-level cache holds.
-const MAX_CHANNELS: usize = 128;
+/// The most channels that have a table each: 256 KiB, which a second-level cache holds.
+const MAX_CHANNELS: usize = 1024;
 
 /// What runs, and how.
 pub(super) struct Fusions {

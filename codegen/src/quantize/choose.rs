@@ -90,6 +90,8 @@ pub struct Chooser<'a> {
 pub const EQUALISATION: &str = "equalisation";
 /// The name of that step.
 pub const BIAS: &str = "bias correction";
+/// The name of that step.
+pub const CHAINS: &str = "equalisation through elementwise chains";
 const NO_OUTPUT: &str = "no output is float, so there is nothing to judge by";
 
 impl Chooser<'_> {
@@ -117,6 +119,28 @@ impl Chooser<'_> {
         let [without, with] = [&graph, &equal].map(|g| self.trial(g, inputs, progress));
         let choice = Choice::measured(EQUALISATION, without?, with?);
         Ok((if choice.on { equal } else { graph }, choice))
+    }
+    /// Equalises the graph where elementwise work lies between layers, or does not.
+    pub fn equalise_chains(
+        &self,
+        graph: Graph,
+        inputs: &[Edge],
+        progress: Progress<'_>,
+    ) -> Result<(Graph, Option<Choice>), Problems> {
+        let switch = self.options.equalise_chains;
+        let measures = switch == Switch::Auto;
+        if switch == Switch::Off || self.options.per_tensor || measures && !self.judge.can() {
+            return Ok((graph, None));
+        }
+        let layers = layer::find(&graph);
+        let equal = equalise::equalise_chains(&graph, inputs, &layers, &self.fit, progress)?;
+        let Some(equal) = equal else { return Ok((graph, None)) };
+        if !measures {
+            return Ok((equal, Some(Choice::new(CHAINS, true, Why::Asked))));
+        }
+        let [without, with] = [&graph, &equal].map(|g| self.trial(g, inputs, progress));
+        let choice = Choice::measured(CHAINS, without?, with?);
+        Ok((if choice.on { equal } else { graph }, Some(choice)))
     }
     fn trial(&self, graph: &Graph, inputs: &[Edge], progress: Progress<'_>) -> Result<f64, Problems> {
         let layers = layer::find(graph);

@@ -25,6 +25,9 @@ use crate::quantize::channels::Channels;
 use crate::quantize::layer::{Kind, Layer};
 use crate::tensor::Tensor;
 
+mod chains;
+pub use chains::equalise_chains;
+
 /// How often the pairs are gone through: a scale moves one layer a round, and halves its way each time.
 const ROUNDS: usize = 20;
 /// A channel behind a Relu6 grows to this at most.

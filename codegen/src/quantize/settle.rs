@@ -3,7 +3,7 @@
 //! Ranges belong to the graph that they were measured on: what was done to it then is done again, with the samples
 //! that it takes.
 use crate::error::{Problems, Reason};
-use crate::quantize::choose::{BIAS, EQUALISATION};
+use crate::quantize::choose::{BIAS, CHAINS, EQUALISATION};
 use crate::quantize::{Options, Switch};
 
 /// The options with what the ranges were saved with.
@@ -11,7 +11,12 @@ pub(super) fn settle(options: &Options, samples: usize) -> Result<Options, Probl
     let mut settled = options.clone();
     let mut problems = Problems::default();
     let saved = |step| options.calibration.ranges.as_ref()?.step(step);
-    for (step, switch) in [(EQUALISATION, &mut settled.equalise), (BIAS, &mut settled.correct_bias)] {
+    let steps = [
+        (CHAINS, &mut settled.equalise_chains),
+        (EQUALISATION, &mut settled.equalise),
+        (BIAS, &mut settled.correct_bias),
+    ];
+    for (step, switch) in steps {
         match switched(step, *switch, saved(step), samples) {
             Ok(state) => *switch = state,
             Err(reason) => problems.0.extend(Problems::file(reason).0),

@@ -53,6 +53,10 @@ pub(crate) const FORMS: &[Form] = &[
     form("head_relu6", head_relu6, &[("QuantizedDepthwiseConv2DWithBias", 1), ("Relu6", 1)], 34.0),
 ];
 
+/// A hard swish whose channels differ by a factor of sixty, read by a depthwise convolution that evens them out and by a
+/// residual sum.
+pub(crate) const UNEVEN: Form = form("uneven", uneven, &[], 0.0);
+
 fn layer(n: &mut Network, x: Edge, shape: &[usize; 4]) -> Edge {
     let y = n.conv("Conv2D", x, shape, "SAME");
     let bias = n.weights(&shape[3..]);
@@ -325,4 +329,26 @@ fn head_relu6(n: &mut Network) -> Edge {
     let bias = n.constant(Tensor::f32(vec![8], vec![4.0; 8]).unwrap());
     let y = n.op("BiasAdd", &[y, bias]);
     n.op("Relu6", &[y])
+}
+
+fn uneven(n: &mut Network) -> Edge {
+    let factor = |c: usize| 0.5f32.powi(c as i32 % 7);
+    let weights = |shape: &[usize], seed: u64, of: &dyn Fn(usize) -> f32| {
+        let values = super::network::random(shape, seed);
+        let scaled = values.as_f32().unwrap().iter().enumerate().map(|(i, v)| v * of(i % 8));
+        Tensor::f32(shape.to_vec(), scaled.collect()).unwrap()
+    };
+    let w = n.constant(weights(&[3, 3, 4, 8], 5, &factor));
+    let same = |a: &mut bakelite_codegen::attributes::AttributeWriter| {
+        a.hw("strides", [1, 1]);
+        a.string("padding", "SAME");
+    };
+    let x = n.with("Conv2D", &[n.x, w], same);
+    let gate = hard_sigmoid(n, x);
+    let swish = n.op("Mul", &[x, gate]);
+    let w = n.constant(weights(&[3, 3, 8, 1], 6, &|c| 1.0 / factor(c)));
+    let y = n.with("DepthwiseConv2dNative", &[swish, w], same);
+    let y = layer(n, y, &[1, 1, 8, 8]);
+    let y = n.op("AddV2", &[swish, y]);
+    last(n, y, 8)
 }
