@@ -16,6 +16,7 @@ mod package;
 mod progress;
 mod quantize;
 mod ranges;
+mod report;
 mod run;
 mod samples;
 mod shapes;

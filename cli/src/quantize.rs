@@ -3,7 +3,7 @@ use crate::labels::Labels;
 use crate::names::{self, Role};
 use crate::samples::{Samples, Target};
 use crate::shapes::{self, Named};
-use crate::{Outcome, files, progress, ranges};
+use crate::{Outcome, files, progress, ranges, report};
 use bakelite::preprocess::Preprocess;
 use bakelite_codegen::calibrate::{Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
@@ -90,6 +90,9 @@ pub(crate) struct Args {
     /// TensorFlow's older op names alone (less accurate), _FusedQuantizedConv2D and its kind, or of each what keeps more
     #[arg(long, value_name = "auto|classic|fused", default_value = "auto", value_parser = op_set)]
     op_set: OpSet,
+    /// Write what was done and what it costs, layer by layer: a page that opens from disk (.html), or numbers (.json)
+    #[arg(long, value_name = "FILE.html|FILE.json")]
+    report: Option<PathBuf>,
 }
 
 fn points(text: &str) -> Result<f64, String> {
@@ -120,6 +123,9 @@ pub(crate) fn main(args: &Args) -> Outcome {
     let preprocess: Preprocess = args.preprocess.parse().map_err(|e: bakelite::preprocess::Error| {
         Problems::file(Reason::new(e.to_string()).help("for instance --preprocess x/127.5-1"))
     })?;
+    if let Some(path) = &args.report {
+        report::known(path)?;
+    }
     let mut graph = files::read_graph(&args.file)?;
     shapes::declare(&mut graph, &args.shape)?;
     let inputs = names::chosen(&graph, &args.input, Role::Input)?;
@@ -139,7 +145,7 @@ pub(crate) fn main(args: &Args) -> Outcome {
         equalise: args.equalize,
         equalise_chains: args.equalize,
         correct_bias: args.bias_correction,
-        sensitivity: false,
+        analyse: args.report.is_some(),
     };
     let count = sources.count();
     let mut stages = progress::Stages::default();
@@ -147,12 +153,17 @@ pub(crate) fn main(args: &Args) -> Outcome {
     let target =
         labelled.as_ref().map(|(points, samples, labels)| Allowed { points: *points, samples, labels });
     let told = &mut |what, done, total| stages.at(what, done, total);
-    let (graph, report) = quantize_to(graph, &options, &sources, target.as_ref(), told)?;
-    args.ranges.save(&report)?;
+    let (graph, done) = quantize_to(graph, &options, &sources, target.as_ref(), told)?;
+    args.ranges.save(&done)?;
     files::write(&args.o, &graphdef::write(&graph)?)?;
+    if let Some(path) = &args.report {
+        let [model, graph] = [&args.file, &args.o].map(|p| p.display().to_string());
+        let about = report::About { model, graph, samples: count, method: args.ranges.source() };
+        report::write(path, &report::json(&done, &about))?;
+    }
     let (file, nodes) = (args.o.display(), graph.nodes.len());
     let how = args.ranges.given().unwrap_or_else(|| format!("calibrated on {count} samples"));
-    Ok(format!("{file}: {nodes} nodes, {how}\n{report}"))
+    Ok(format!("{file}: {nodes} nodes, {how}\n{done}"))
 }
 
 /// The labelled pictures of a target: points, samples, classes.

@@ -46,6 +46,10 @@ impl Args {
     pub(crate) fn given(&self) -> Option<String> {
         self.ranges.as_ref().map(|path| format!("with the ranges of {}", path.display()))
     }
+    /// What a report says of where ranges are from.
+    pub(crate) fn source(&self) -> String {
+        self.ranges.as_ref().map_or_else(|| self.method.to_string(), |path| path.display().to_string())
+    }
     /// Writes what was chosen, if that is wanted.
     pub(crate) fn save(&self, report: &Report) -> Result<(), Problems> {
         let Some(path) = &self.save_ranges else { return Ok(()) };

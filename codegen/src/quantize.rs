@@ -19,12 +19,13 @@ use crate::build::constant;
 use crate::calibrate::{self, Progress, Ranges, Source, calibrate};
 use crate::error::{Problems, Reason};
 use crate::facts::Facts;
-use crate::graph::{Edge, Graph};
+use crate::graph::{Edge, Graph, NodeId};
 use crate::ops::Op;
 use crate::passes::optimise;
 use crate::verify::verify;
 use std::collections::{BTreeMap, HashMap};
 
+pub mod analysis;
 pub mod bias;
 pub mod carry;
 pub mod channels;
@@ -41,6 +42,7 @@ pub mod sensitivity;
 mod settle;
 pub mod target;
 pub mod weights;
+pub use analysis::Errors;
 use choose::Chooser;
 pub use choose::{Choice, Switch, Why};
 use judge::{Judge, Slice};
@@ -86,8 +88,8 @@ pub struct Options {
     pub equalise_chains: Switch,
     /// Whether the mean error of rounded weights is taken from the biases; see [`bias`].
     pub correct_bias: Switch,
-    /// Whether each layer's [`sensitivity`] is measured for the report, which takes long.
-    pub sensitivity: bool,
+    /// Whether what a drawn report tells is measured, each layer's [`sensitivity`] and the [`Errors`]: it takes long.
+    pub analyse: bool,
 }
 
 /// Quantizes `graph` with ranges measured on `samples`. The same graph, samples and options give the same bytes,
@@ -134,12 +136,24 @@ pub fn quantize_to(
         let done = target.reach(&subject, &layers, kept, &chooser.judge, progress)?;
         (kept, reached, costs) = (done.0, Some(done.1), done.2);
     }
-    if options.sensitivity && costs.is_empty() && chooser.judge.can() {
+    if options.analyse && costs.is_empty() && chooser.judge.can() {
         let measured = sensitivity::sensitivity(&subject, &layers, &kept, &chooser.judge, progress)?;
         costs = measured.into_iter().map(|(_, cost)| cost).collect();
     }
+    let ends: Vec<NodeId> = layers.iter().map(|l| l.end).collect();
     let (plan, quantized) = subject.quantize(layers, &kept)?;
+    // A layer that took in its residual sum is reported where it ends now.
+    let moved =
+        ends.iter().zip(&plan.layers).map(|(&was, now)| (&graph.node(was).name, &graph.node(now.end).name));
+    let moved: HashMap<&String, &String> = moved.collect();
+    costs.iter_mut().for_each(|cost| cost.node.clone_from(moved[&cost.node]));
     let mut report = report::report(&graph, &subject.facts, &plan, &quantized);
+    if options.analyse {
+        let mut errors = Errors::measure((&graph, &inputs), &quantized, &report.places, samples)?;
+        errors.output = chooser.judge.can().then(|| chooser.judge.sqnr(&quantized)).transpose()?;
+        errors.weights = subject.weights(&plan)?;
+        report.errors = Some(errors);
+    }
     report.choices = chains.into_iter().chain([equalised, corrected]).collect();
     (report.target, report.sensitivity) = (reached, costs);
     report.calibration = seen.into_values().collect();
@@ -167,6 +181,16 @@ impl<'a> Subject<'a> {
         let quantized = rewrite::rewrite(graph, &plan, options)?;
         verify(&quantized)?;
         Ok((plan, quantized))
+    }
+    /// How well the weights of each int8 layer are kept.
+    fn weights(&self, plan: &Plan) -> Result<BTreeMap<String, f64>, Problems> {
+        let int8 = plan.layers.iter().filter(|l| matches!(plan.roles[l.end.0], plan::Role::Layer(_)));
+        let of = |layer: &Layer| {
+            let node = self.graph.node(layer.end);
+            let at = |reason| Problems::at(&node.name, node.op.name(), reason);
+            Ok((node.name.clone(), analysis::weights_sqnr(layer, self.options.per_tensor).map_err(at)?))
+        };
+        int8.map(of).collect()
     }
 }
 

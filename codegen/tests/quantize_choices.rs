@@ -246,7 +246,7 @@ fn a_class_that_the_output_does_not_have_is_an_error() {
 #[test]
 fn a_layer_that_loses_nothing_is_told_from_one_that_does() {
     let (graph, _, _, options) = classifier();
-    let options = Options { sensitivity: true, ..options };
+    let options = Options { analyse: true, ..options };
     let (_, report) = bakelite_codegen::quantize(graph, &options, &samples(24), &mut |_, _, _| {}).unwrap();
     assert_eq!(report.sensitivity.len(), 3, "{:?}", report.sensitivity);
     assert!(report.sensitivity.iter().all(|s| s.sqnr > 0.0 && s.sqnr < 100.0), "{:?}", report.sensitivity);

@@ -4,6 +4,7 @@ use crate::calibrate::Statistics;
 use crate::facts::{Facts, bytes};
 use crate::graph::{Edge, Graph, NodeId};
 use crate::ops::Op;
+use crate::quantize::analysis::Errors;
 use crate::quantize::carry::outputs;
 use crate::quantize::choose::Choice;
 use crate::quantize::plan::{Plan, Role};
@@ -67,6 +68,8 @@ pub struct Report {
     pub target: Option<Reached>,
     /// What each layer costs, in their order; empty where it was not measured.
     pub sensitivity: Vec<Sensitivity>,
+    /// How the error grows along the network, where it was measured.
+    pub errors: Option<Errors>,
     /// What calibration saw and chose, an edge each.
     pub calibration: Vec<Statistics>,
 }
