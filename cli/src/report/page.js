@@ -18,7 +18,7 @@ function element(name, attributes = {}, ...children) {
 
 const known = (x) => typeof x === "number" && Number.isFinite(x);
 const decibel = (x) => (known(x) ? `${x.toFixed(1)} dB` : "–");
-const percent = (x) => (known(x) ? `${(100 * x).toPrecision(2)} %` : "–");
+const percent = (x) => (known(x) ? `${Number((100 * x).toPrecision(3))} %` : "–");
 const short = (x) => (known(x) ? Number(x.toPrecision(4)).toString() : "–");
 
 function amount(x) {
@@ -83,7 +83,7 @@ function flow() {
       element("rect", { width: CELL.box, height: CELL.tall, rx: 5 }),
       element("rect", { class: "band", width: 6, height: CELL.tall, rx: 3 }),
       element("text", { x: 14, y: 16 }, clip(place.ops, 27)),
-      element("text", { x: 14, y: 31, class: "dim" }, clip(`${place.result}  ${place.shape.join("×")}`, 30)));
+      element("text", { x: 14, y: 31, class: "dim" }, clip(`${place.shape.join("×")} ${place.result}`, 28)));
     node.addEventListener("click", () => select(i));
     node.addEventListener("keydown", (event) => { if (event.key === "Enter") select(i); });
     svg.append(node);

@@ -151,6 +151,8 @@ impl Chooser<'_> {
         let options = calibrate::Options { method, ..self.options.calibration.clone() };
         let edges = plan::observed(graph, &layers);
         let ranges = calibrate::ranges(&calibrate(graph, inputs, &edges, &options, &self.fit, progress)?);
+        // Corrected biases mend much of what equal channels would, so the two are judged together.
+        let (layers, _) = self.correct_bias(graph, inputs, layers, &ranges, progress)?;
         self.sqnr(graph, inputs, layers, &ranges)
     }
     fn sqnr(
