@@ -140,13 +140,15 @@ pub fn quantize_to(
         let measured = sensitivity::sensitivity(&subject, &layers, &kept, &chooser.judge, progress)?;
         costs = measured.into_iter().map(|(_, cost)| cost).collect();
     }
-    let ends: Vec<NodeId> = layers.iter().map(|l| l.end).collect();
+    let ends: HashMap<String, NodeId> =
+        layers.iter().map(|l| (graph.node(l.end).name.clone(), l.core)).collect();
     let (plan, quantized) = subject.quantize(layers, &kept)?;
     // A layer that took in its residual sum is reported where it ends now.
-    let moved =
-        ends.iter().zip(&plan.layers).map(|(&was, now)| (&graph.node(was).name, &graph.node(now.end).name));
-    let moved: HashMap<&String, &String> = moved.collect();
-    costs.iter_mut().for_each(|cost| cost.node.clone_from(moved[&cost.node]));
+    for cost in &mut costs {
+        if let Some(layer) = plan.layers.iter().find(|l| ends.get(&cost.node) == Some(&l.core)) {
+            cost.node.clone_from(&graph.node(layer.end).name);
+        }
+    }
     let mut report = report::report(&graph, &subject.facts, &plan, &quantized);
     if options.analyse {
         let mut errors = Errors::measure((&graph, &inputs), &quantized, &report.places, samples)?;

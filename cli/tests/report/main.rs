@@ -12,7 +12,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Eight pictures of bytes, as .npy.
 fn samples(path: &Path) {
     let mut header = "{'descr': '|u1', 'fortran_order': False, 'shape': (8, 32, 32, 3), }".to_owned();
-    while (10 + header.len() + 1) % 64 != 0 {
+    while !(10 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }
     header.push('\n');
@@ -124,7 +124,7 @@ fn check(seen: &Value, places: &[Value]) {
     assert_eq!(order("rows"), (0..places.len()).collect::<Vec<_>>());
     assert_eq!(order("rising").len(), places.len());
     assert!(order("rising").is_sorted_by_key(macs), "{seen}");
-    assert!(order("falling").iter().rev().is_sorted_by_key(|i| macs(i)), "{seen}");
+    assert!(order("falling").iter().rev().is_sorted_by_key(macs), "{seen}");
     let filtered = seen["filtered"].as_array().unwrap();
     assert!(!filtered.is_empty() && filtered.iter().all(|ops| ops.as_str().unwrap().contains("MatMul")));
     let forms: Vec<&str> = places.iter().map(|p| p["form"].as_str().unwrap()).collect();
