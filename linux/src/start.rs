@@ -53,6 +53,20 @@ macro_rules! main {
             fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
                 $crate::start::panic(info)
             }
+
+            // Two names that `alloc` refers to, since it was compiled for programs that unwind. A panic ends this process,
+            // so nothing comes here. They belong to the program: one with the standard library has its own.
+            #[unsafe(naked)]
+            #[unsafe(no_mangle)]
+            extern "C" fn _Unwind_Resume() -> ! {
+                ::core::arch::naked_asm!("ud2")
+            }
+
+            #[unsafe(naked)]
+            #[unsafe(no_mangle)]
+            extern "C" fn rust_eh_personality() -> ! {
+                ::core::arch::naked_asm!("ud2")
+            }
         }
     };
 }
@@ -167,25 +181,6 @@ pub fn panic(info: &PanicInfo<'_>) -> ! {
     // Where nobody listens, the exit code tells.
     let _ = writeln!(Stderr, "{info}");
     system::exit(101)
-}
-
-/// Two names that `alloc` refers to, since it was compiled for programs that unwind. A panic ends this process, so nothing
-/// comes here.
-#[cfg(not(test))]
-mod unwinding {
-    use core::arch::naked_asm;
-
-    #[unsafe(naked)]
-    #[unsafe(no_mangle)]
-    extern "C" fn _Unwind_Resume() -> ! {
-        naked_asm!("ud2")
-    }
-
-    #[unsafe(naked)]
-    #[unsafe(no_mangle)]
-    extern "C" fn rust_eh_personality() -> ! {
-        naked_asm!("ud2")
-    }
 }
 
 #[cfg(test)]
