@@ -12,7 +12,7 @@
 //! a channel. Where there is nothing behind, the activations are made equal.
 //!
 //! A Relu6 is no such function: `6 / s` is another clip. A channel that reaches it keeps its scale; others may grow up
-//! to [`BELOW`] it, on the samples that were seen.
+//! to `BELOW` it, on the samples that were seen.
 //!
 //! Pairs go on through pools, and through a Pad of zeros; every reader of the first layer must be a layer. They are gone
 //! through again and again, since a layer between two others takes part twice.
