@@ -6,7 +6,8 @@
 use bakelite_kernels::conv::{self, Conv};
 use bakelite_kernels::dwconv::{self, DwConv};
 use bakelite_kernels::epilogue::{Finish, Linear, NoSum, Requantize, SumU8};
-use bakelite_kernels::isa::{self, Isa, Kernel, Name, Program};
+use bakelite_kernels::isa::{self, Isa, Name, Program};
+use bakelite_kernels::peak::Peak;
 use bakelite_kernels::{PerChannel, Place, Window};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
@@ -182,47 +183,15 @@ fn dwconv<I: Isa>(criterion: &mut Criterion, isa: I, layer: &Layer) {
     });
 }
 
-/// Dot products from registers alone: `steps` times 12 independent sums.
-struct Peak {
-    steps: usize,
-}
-
-const SUMS: usize = 12;
-
-impl Kernel for Peak {
-    type Output = i32;
-
-    #[inline(always)]
-    fn call<I: Isa>(self, isa: I) -> i32 {
-        let w = isa.load_w(&black_box([1; 64]), 0);
-        let mut acc = [isa.splat_i32(0); SUMS];
-        for _ in 0..self.steps {
-            // Seen afresh in every step, or products of constants would leave the loop.
-            let x = isa.splat4(*black_box(&[1, 2, 3, 4]));
-            for sum in &mut acc {
-                *sum = isa.dot4(*sum, x, w);
-            }
-        }
-        let mut total = isa.splat_i32(0);
-        for sum in acc {
-            total = isa.add_i32(total, sum);
-        }
-        let mut lanes = [0; 16];
-        isa.store_i32(total, &mut lanes, 0);
-        lanes[0]
-    }
-}
-
 /// The best of some short runs, in GMAC/s.
 fn peak<I: Isa>(isa: I) -> f64 {
-    let steps = 2000;
-    let macs = (steps * SUMS * I::LANES * 4) as f64;
+    let peak = Peak { steps: 2000 };
     let seconds = (0..50).map(|_| {
         let begin = Instant::now();
-        black_box(isa.run(Peak { steps }));
+        black_box(isa.run(peak));
         begin.elapsed().as_secs_f64()
     });
-    macs / seconds.fold(f64::INFINITY, f64::min) / 1e9
+    peak.macs::<I>() as f64 / seconds.fold(f64::INFINITY, f64::min) / 1e9
 }
 
 fn main() {

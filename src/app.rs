@@ -17,6 +17,7 @@ mod arguments;
 mod classify;
 mod error;
 mod help;
+mod profile;
 mod session;
 mod tensors;
 mod times;
@@ -71,6 +72,7 @@ fn run(
         Command::Version => session.print(&help::version(session.model.info())),
         Command::Digest => session::digest(session),
         Command::Bench => session::bench(session),
+        Command::Profile(form) => profile::profile(session, form),
         Command::Samples => classify::samples(session, about, &preprocess()?),
         Command::Pictures(paths) => classify::files(session, about, &preprocess()?, &paths),
         Command::Tensors { inputs, outputs } => tensors::run(session, &inputs, &outputs),

@@ -52,7 +52,7 @@ pub use arena::{Aligned, Arena};
 pub use bakelite_kernels as kernels;
 #[cfg(feature = "linux")]
 pub use bakelite_linux as linux;
-pub use network::{Info, Mismatch, Network, TensorInfo, check};
+pub use network::{Info, Layer, Mismatch, Network, Observer, TensorInfo, check};
 pub use tensor::{DType, Element, TensorMut, TensorRef};
 pub use top_k::{Class, top_k};
 

@@ -8,6 +8,9 @@ pub trait Network {
     /// What is known of it before it runs.
     const INFO: Info;
 
+    /// Its layers in the order they run. Where nobody asks for them they are not linked.
+    const LAYERS: &'static [Layer];
+
     /// One inference: reads `inputs` and writes `outputs`, both in the order of [`Info`].
     ///
     /// Nothing is computed, and no output is touched, unless every view fits.
@@ -16,7 +19,60 @@ pub trait Network {
         isa: I,
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
+    ) -> Result<(), Mismatch> {
+        self.observed(isa, inputs, outputs, &mut ())
+    }
+
+    /// [`run`](Network::run) with someone who looks on.
+    fn observed<I: Isa, O: Observer>(
+        &mut self,
+        isa: I,
+        inputs: &[TensorRef<'_>],
+        outputs: &mut [TensorMut<'_>],
+        observer: &mut O,
     ) -> Result<(), Mismatch>;
+}
+
+/// Who looks on while a network runs. `()` does not, and costs nothing.
+pub trait Observer {
+    /// Layer `layer` of [`Network::LAYERS`] has run, right after the one before it.
+    fn ran(&mut self, layer: usize);
+}
+
+impl Observer for () {
+    #[inline(always)]
+    fn ran(&mut self, _: usize) {}
+}
+
+/// A layer: one kernel call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// The graph's node that it computes, or a part of it.
+    pub node: &'static str,
+    /// The node's op, or what the call does where that is not the op itself.
+    pub op: &'static str,
+    /// The kernel's id without its instruction set: `igemm-6x64c4`.
+    pub kernel: &'static str,
+    /// Multiply-accumulates of the node; counted at its first layer.
+    pub macs: u64,
+    /// Bytes of the tensors that are read.
+    pub read_bytes: usize,
+    /// Bytes of packed weights and other constants that are read.
+    pub weight_bytes: usize,
+    /// Bytes of the tensors that are written.
+    pub written_bytes: usize,
+}
+
+impl Layer {
+    /// What sort of kernel it is: its id up to the tile.
+    pub fn kind(&self) -> &'static str {
+        self.kernel.split('-').next().unwrap_or_default()
+    }
+
+    /// All bytes that must move.
+    pub const fn bytes(&self) -> usize {
+        self.read_bytes + self.weight_bytes + self.written_bytes
+    }
 }
 
 /// A network's description.

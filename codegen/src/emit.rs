@@ -3,8 +3,9 @@
 //! ```text
 //! // header: name, digest, sizes, inputs and outputs, the arena drawn
 //! static WEIGHTS                     include_bytes!, aligned
-//! pub struct Model { arena }         impl Network for Model: INFO, run = the list of calls
+//! pub struct Model { arena }         impl Network for Model: INFO, observed = the list of calls
 //! fn layer_007_conv<I: Isa>(..)      /// node (op): [shape] type → [shape] type, MACs, kernel
+//! static LAYERS                      what a profile says of each layer
 //! ```
 //!
 //! The text goes through `quote` and `prettyplease` and holds nothing that changes from run to run. The header is
@@ -57,7 +58,8 @@ pub fn emit(program: &Program, plan: &Plan, info: &Info) -> String {
         (0..program.layers.len()).map(|t| layer::Function::new(t, program, plan, info)).collect();
     let items = [constants(info), model(info), network(info, &layers)];
     let functions = layers.iter().map(|layer| &layer.item);
-    let body = quote! { #(#items)* #(#functions)* };
+    let table = layer::table(&program.layers);
+    let body = quote! { #(#items)* #(#functions)* #table };
     let uses = uses::uses(&body);
     let file = syn::parse2(quote! { #uses #body }).expect("the emitter writes items");
     header::header(program, plan, info) + &spaced(&prettyplease::unparse(&file))
@@ -68,7 +70,7 @@ fn spaced(text: &str) -> String {
     let mut spaced = String::with_capacity(text.len() + 4096);
     let mut before = "";
     for line in text.lines() {
-        let documented = before.starts_with("///");
+        let documented = before.starts_with("///") || before.starts_with("#[");
         let begins =
             line.starts_with(|c: char| c.is_ascii_lowercase() || c == '/') && !line.starts_with("use ");
         if begins && !documented && !before.is_empty() {
@@ -150,7 +152,10 @@ fn network(info: &Info, layers: &[layer::Function]) -> TokenStream {
     });
     let arena = layers.iter().any(|layer| layer.arena);
     let arena = if arena { quote!(let arena) } else { quote!(let _arena) };
-    let calls = layers.iter().map(|layer| layer.call(info));
+    let calls = layers.iter().enumerate().map(|(t, layer)| {
+        let (call, t) = (layer.call(info), number(t));
+        quote! { #call observer.ran(#t); }
+    });
     quote! {
         impl Network for Model {
             const INFO: Info = Info {
@@ -162,12 +167,14 @@ fn network(info: &Info, layers: &[layer::Function]) -> TokenStream {
                 inputs: &INPUTS,
                 outputs: &OUTPUTS,
             };
+            const LAYERS: &'static [Layer] = &LAYERS;
 
-            fn run<I: Isa>(
+            fn observed<I: Isa, O: Observer>(
                 &mut self,
                 isa: I,
                 inputs: &[TensorRef<'_>],
                 outputs: &mut [TensorMut<'_>],
+                observer: &mut O,
             ) -> Result<(), Mismatch> {
                 check(&Self::INFO, inputs, outputs)?;
                 #arena = &mut self.arena;

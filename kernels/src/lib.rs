@@ -46,6 +46,7 @@ pub mod isa;
 pub mod lut;
 pub mod matmul;
 pub mod pack;
+pub mod peak;
 pub mod pool;
 pub mod quant;
 pub mod quantize;

@@ -1,9 +1,11 @@
 //! The arguments, by hand: a baked executable carries few dependencies.
 
 use super::error::Error;
+use super::profile::Form;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
-use alloc::vec::Vec;
+use alloc::vec::{IntoIter, Vec};
+use core::iter::Peekable;
 
 /// What to do.
 #[derive(Debug, PartialEq)]
@@ -12,6 +14,7 @@ pub(super) enum Command {
     Version,
     Digest,
     Bench,
+    Profile(Form),
     /// Classify the pictures inside the executable.
     Samples,
     /// Classify pictures.
@@ -46,7 +49,7 @@ struct Found {
 /// Reads the arguments behind the program's name.
 pub(super) fn parse(arguments: Vec<Vec<u8>>) -> Result<Arguments, Error> {
     let mut found = Found::default();
-    let mut arguments = arguments.into_iter();
+    let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {
         match str::from_utf8(&argument) {
             Ok("--") => found.pictures.extend(&mut arguments),
@@ -61,7 +64,7 @@ pub(super) fn parse(arguments: Vec<Vec<u8>>) -> Result<Arguments, Error> {
 
 impl Found {
     /// One option; its value follows it or stands behind `=`.
-    fn option(&mut self, option: &str, rest: &mut dyn Iterator<Item = Vec<u8>>) -> Result<(), Error> {
+    fn option(&mut self, option: &str, rest: &mut Peekable<IntoIter<Vec<u8>>>) -> Result<(), Error> {
         let (name, inline) = match option.split_once('=') {
             Some((name, value)) => (name, Some(value.as_bytes().to_vec())),
             None => (option, None),
@@ -73,6 +76,10 @@ impl Found {
             "--preprocess" => self.preprocess = Some(value("--preprocess")?),
             "--npy" => self.inputs.push(value("--npy")?),
             "--out" => self.outputs.push(value("--out")?),
+            "--profile" => {
+                let json = rest.next_if(|next| inline.is_none() && next == b"json").or(inline);
+                self.mode("--profile", Command::Profile(form(json)?));
+            }
             _ if has_value => return Err(Error::Option(option.to_owned())),
             "-h" | "--help" => self.mode("--help", Command::Help),
             "-V" | "--version" => self.mode("--version", Command::Version),
@@ -108,6 +115,15 @@ impl Found {
             (None, None) => Command::Samples,
         };
         Ok(Arguments { command, isa, preprocess })
+    }
+}
+
+/// What `--profile` shall print.
+fn form(value: Option<Vec<u8>>) -> Result<Form, Error> {
+    match value.as_deref() {
+        None => Ok(Form::Text),
+        Some(b"json") => Ok(Form::Json),
+        Some(other) => Err(Error::Form(shown(other))),
     }
 }
 
@@ -148,6 +164,9 @@ mod tests {
         );
         assert_eq!(command(&["--digest"]), Command::Digest);
         assert_eq!(command(&["--bench", "--isa", "avx2"]), Command::Bench);
+        assert_eq!(command(&["--profile", "--isa", "avx2"]), Command::Profile(Form::Text));
+        assert_eq!(command(&["--profile", "json"]), Command::Profile(Form::Json));
+        assert_eq!(command(&["--profile=json"]), Command::Profile(Form::Json));
         assert_eq!(command(&["a.png", "--help"]), Command::Help);
         assert_eq!(
             command(&["--npy", "x=in.npy", "--out=y=out.npy"]),
@@ -166,6 +185,8 @@ mod tests {
         assert_eq!(error(&["--iza", "avx2"]), "unknown option `--iza`");
         assert_eq!(error(&["--digest=1"]), "unknown option `--digest=1`");
         assert_eq!(error(&["--isa"]), "`--isa` needs a value");
+        assert_eq!(error(&["--profile=xml"]), "--profile: there is no form `xml`");
+        assert_eq!(error(&["--profile", "xml"]), "`xml` does not go with --profile");
         assert_eq!(error(&["--bench", "a.png"]), "`a.png` does not go with --bench");
         assert_eq!(
             error(&["a.png", "--npy", "x.npy"]),

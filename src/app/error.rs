@@ -17,6 +17,8 @@ pub(super) enum Error {
     Option(String),
     /// An option without its value.
     Value(&'static str),
+    /// A form of a profile that does not exist.
+    Form(String),
     /// An option or argument that does not go with another.
     Conflict { one: String, other: &'static str },
     /// An ISA that does not exist or that this CPU lacks.
@@ -58,6 +60,7 @@ impl fmt::Display for Error {
         match self {
             Error::Option(option) => write!(f, "unknown option `{option}`"),
             Error::Value(option) => write!(f, "`{option}` needs a value"),
+            Error::Form(form) => write!(f, "--profile: there is no form `{form}`"),
             Error::Conflict { one, other } => write!(f, "`{one}` does not go with {other}"),
             Error::Isa { name, known: true } => write!(f, "--isa: this CPU lacks {name}"),
             Error::Isa { name, known: false } => write!(f, "--isa: there is no `{name}`"),
@@ -101,6 +104,7 @@ impl Error {
             Error::Option(_) | Error::Value(_) | Error::Conflict { .. } => {
                 Some("--help lists every option with examples".to_owned())
             }
+            Error::Form(_) => Some("--profile prints a table, --profile json the same as JSON".to_owned()),
             Error::Isa { .. } => {
                 let available = Name::ALL.iter().filter(|isa| isa.available());
                 let names: Vec<_> = available.map(|isa| isa.as_str()).collect();

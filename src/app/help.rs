@@ -28,6 +28,7 @@ usage
   {name} PICTURE...             classifies PNG, JPEG or PPM files
   {name} --npy IN --out OUT     runs raw tensors, .npy in and .npy out
   {name} --bench                measures: two seconds of runs on a fixed input
+  {name} --profile [json]       measures layer by layer: time, GMAC/s, share of the peak, bytes moved
   {name} --digest               a digest of the outputs on the fixed input, the same on every machine
 
 options

@@ -1,12 +1,13 @@
 //! A network and an instruction set: runs, measures, digests.
 
 use super::error::Error;
+use super::profile::{Profile, Record};
 use super::times::{Milliseconds, Times};
 use crate::array::Elements;
 use crate::digest;
 use crate::host::Host;
 use crate::kernels::isa::{self, Isa, Name, Program};
-use crate::network::{Info, Mismatch, Network, TensorInfo};
+use crate::network::{Info, Layer, Mismatch, Network, TensorInfo};
 use crate::tensor::{TensorMut, TensorRef};
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -26,6 +27,9 @@ pub(super) trait Model {
     /// Its description.
     fn info(&self) -> &'static Info;
 
+    /// Its layers.
+    fn layers(&self) -> &'static [Layer];
+
     /// Repeated inference; the time of each run goes to `times`, which has room for all. Nothing is allocated.
     fn repeat(
         &mut self,
@@ -36,11 +40,26 @@ pub(super) trait Model {
         clock: &dyn Host,
         times: &mut Vec<Duration>,
     ) -> Result<(), Mismatch>;
+
+    /// Repeated inference with the time of each layer; `record` has room for all. Nothing is allocated.
+    fn profile(
+        &mut self,
+        isa: Name,
+        inputs: &[TensorRef<'_>],
+        outputs: &mut [TensorMut<'_>],
+        repeats: Repeats,
+        clock: &dyn Host,
+        record: &mut Record,
+    ) -> Result<(), Mismatch>;
 }
 
 impl<N: Network> Model for N {
     fn info(&self) -> &'static Info {
         &N::INFO
+    }
+
+    fn layers(&self) -> &'static [Layer] {
+        N::LAYERS
     }
 
     fn repeat(
@@ -55,13 +74,26 @@ impl<N: Network> Model for N {
         let repeat = Repeat { model: self, inputs, outputs, repeats, clock, times };
         isa::with(isa, repeat).expect("the ISA was available when it was chosen")
     }
+
+    fn profile(
+        &mut self,
+        isa: Name,
+        inputs: &[TensorRef<'_>],
+        outputs: &mut [TensorMut<'_>],
+        repeats: Repeats,
+        clock: &dyn Host,
+        record: &mut Record,
+    ) -> Result<(), Mismatch> {
+        let profile = Profile { model: self, inputs, outputs, repeats, clock, record };
+        isa::with(isa, profile).expect("the ISA was available when it was chosen")
+    }
 }
 
 /// How often to run: at least `least` times, then until the time is over, never more than `most` times.
 #[derive(Clone, Copy)]
 pub(super) struct Repeats {
     least: usize,
-    most: usize,
+    pub(super) most: usize,
     time: Duration,
 }
 
@@ -72,6 +104,13 @@ impl Repeats {
     pub(super) const SHORT: Self = Self { least: 5, most: 1000, time: Duration::from_millis(100) };
     /// For `--bench`.
     pub(super) const LONG: Self = Self { least: 20, most: 100_000, time: Duration::from_secs(2) };
+    /// For `--profile`, which keeps the times of every layer of every run.
+    pub(super) const PROFILE: Self = Self { least: 20, most: 1000, time: Duration::from_secs(3) };
+
+    /// Whether there is another run after `count`, the last of which began when `time` had passed.
+    pub(super) fn more(&self, count: usize, time: Duration) -> bool {
+        count < self.least || count < self.most && time < self.time
+    }
 }
 
 /// The named ISA, or the best.
@@ -101,9 +140,7 @@ impl<N: Network> Program for Repeat<'_, '_, '_, N> {
     fn call<I: Isa>(self, isa: I) -> Self::Output {
         let begin = self.clock.now();
         let mut start = begin;
-        while self.times.len() < self.repeats.least
-            || self.times.len() < self.repeats.most && start - begin < self.repeats.time
-        {
+        while self.repeats.more(self.times.len(), start - begin) {
             start = self.clock.now();
             self.model.run(isa, self.inputs, self.outputs)?;
             self.times.push(self.clock.now() - start);
@@ -133,14 +170,19 @@ impl Session<'_> {
 
     /// Runs the network on the fixed input: its outputs and the times.
     fn run_fixed(&mut self, repeats: Repeats) -> Result<(Vec<Elements>, Vec<Duration>), Error> {
-        let mut inputs = zeros(self.model.info().inputs);
-        let mut outputs = zeros(self.model.info().outputs);
-        digest::fill(&mut inputs.iter_mut().map(Elements::all_mut).collect::<Vec<_>>());
+        let (inputs, mut outputs) = fixed(self.model.info());
         let views: Vec<_> = inputs.iter().map(Elements::all).collect();
         let mut places: Vec<_> = outputs.iter_mut().map(Elements::all_mut).collect();
         let times = self.run(&views, &mut places, repeats)?;
         Ok((outputs, times))
     }
+}
+
+/// The fixed input, and room for the outputs.
+pub(super) fn fixed(info: &Info) -> (Vec<Elements>, Vec<Elements>) {
+    let mut inputs = zeros(info.inputs);
+    digest::fill(&mut inputs.iter_mut().map(Elements::all_mut).collect::<Vec<_>>());
+    (inputs, zeros(info.outputs))
 }
 
 /// Room for tensors.

@@ -4,7 +4,7 @@ use super::*;
 use crate::array::{Array, Elements};
 use crate::host::Standard;
 use crate::kernels::isa::{Isa, Name};
-use crate::network::{Info, Mismatch, TensorInfo, check};
+use crate::network::{Info, Layer, Mismatch, Observer, TensorInfo, check};
 use crate::npy;
 use crate::tensor::{DType, TensorMut, TensorRef};
 use std::borrow::ToOwned;
@@ -30,11 +30,33 @@ impl Network for Mean {
         ],
     };
 
-    fn run<I: Isa>(
+    const LAYERS: &'static [Layer] = &[
+        Layer {
+            node: "mean/\"sum\"",
+            op: "Mean",
+            kernel: "float-1x1",
+            macs: 12,
+            read_bytes: 48,
+            weight_bytes: 0,
+            written_bytes: 12,
+        },
+        Layer {
+            node: "count",
+            op: "Size",
+            kernel: "copy",
+            macs: 0,
+            read_bytes: 0,
+            weight_bytes: 4,
+            written_bytes: 4,
+        },
+    ];
+
+    fn observed<I: Isa, O: Observer>(
         &mut self,
         _: I,
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
+        observer: &mut O,
     ) -> Result<(), Mismatch> {
         check(&Self::INFO, inputs, outputs)?;
         let [x] = inputs else { unreachable!("checked") };
@@ -42,7 +64,9 @@ impl Network for Mean {
         let x = x.array::<f32, 12>(&Self::INFO.inputs[0])?;
         let mean = mean.array::<f32, 3>(&Self::INFO.outputs[0])?;
         *mean = std::array::from_fn(|c| x.iter().skip(c).step_by(3).sum::<f32>() / 4.0);
+        observer.ran(0);
         *count.array::<i32, 1>(&Self::INFO.outputs[1])? = [4];
+        observer.ran(1);
         Ok(())
     }
 }
@@ -170,6 +194,29 @@ fn bench_help_and_version_say_what_they_should() {
         assert!(help.contains(word), "{word} in {help}");
     }
     assert!(mean(&["-V"]).unwrap().starts_with("mean (graph 0000000000000abc), baked by bakelite "));
+}
+
+#[test]
+fn a_profile_lists_every_layer_and_every_kind() {
+    let printed = mean(&["--profile", "--isa", "scalar"]).unwrap();
+    let words =
+        ["float-1x1, Mean, mean/\"sum\"\n", "copy, Size, count\n", "  float, 1 layer\n", "  all, 2 layers\n"];
+    for word in
+        words.iter().chain(&["machine  ", "kernels  scalar\n", "peak  ", "runs     1000\n", "layers   "])
+    {
+        assert!(printed.contains(word), "{word} in {printed}");
+    }
+    let printed = mean(&["--profile", "json", "--isa", "scalar"]).unwrap();
+    let words = [
+        "\"node\": \"mean/\\\"sum\\\"\", \"op\": \"Mean\", \"kernel\": \"float-1x1\", \"minimum_ms\": 0.0",
+        "\"macs\": 12, \"gmacs\": ",
+        "\"bytes\": 60, ",
+        "\"kind\": \"copy\", \"layers\": 1, ",
+        "\"runs\": 1000,\n",
+    ];
+    for word in words {
+        assert!(printed.contains(word), "{word} in {printed}");
+    }
 }
 
 #[test]

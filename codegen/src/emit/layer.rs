@@ -54,8 +54,10 @@ impl Function {
             arguments.push(quote!(output: &mut #ty));
         }
         let (doc, code) = (body.doc(), body.code());
+        // Out of line, so that another observer is another list of calls and not another copy of the layers.
         let item = quote! {
             #[doc = #doc]
+            #[inline(never)]
             fn #name<I: Isa>(#(#arguments),*) {
                 #code
             }
@@ -76,6 +78,34 @@ impl Function {
             arguments.push(quote!(outputs[#k].array::<#array>(&OUTPUTS[#k])?));
         }
         quote! { #name(#(#arguments),*); }
+    }
+}
+
+/// What a profile says of each layer.
+pub(super) fn table(layers: &[Layer]) -> TokenStream {
+    let rows = layers.iter().map(|layer| {
+        let Layer { node, op, macs, call, .. } = layer;
+        let bytes = |operands: &mut dyn Iterator<Item = &Operand>| -> usize {
+            operands.map(|o| o.elements() * o.element.bytes()).sum()
+        };
+        let [read, written] = [bytes(&mut call.reads()), bytes(&mut call.writes())].map(number);
+        let (kernel, macs, weights) = (&call.id, number(macs), number(call.constant_bytes()));
+        quote! {
+            Layer {
+                node: #node,
+                op: #op,
+                kernel: #kernel,
+                macs: #macs,
+                read_bytes: #read,
+                weight_bytes: #weights,
+                written_bytes: #written,
+            }
+        }
+    });
+    let count = number(layers.len());
+    quote! {
+        #[doc = " What a profile says of each layer."]
+        static LAYERS: [Layer; #count] = [#(#rows),*];
     }
 }
 

@@ -101,4 +101,12 @@ impl Call {
     pub fn writes(&self) -> impl Iterator<Item = &Operand> {
         self.fields.iter().filter_map(|(_, f)| if let Field::Write(y) = f { Some(y) } else { None })
     }
+    /// Bytes of the constants beside the tensors: packed weights, tables, scales.
+    pub fn constant_bytes(&self) -> usize {
+        let sections = self.fields.iter().filter_map(|(_, f)| match f {
+            Field::Weights(section) | Field::Constant(section, _) => Some(section.bytes),
+            Field::Read(_) | Field::Write(_) | Field::Empty | Field::Value(_) => None,
+        });
+        sections.sum()
+    }
 }

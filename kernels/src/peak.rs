@@ -1,0 +1,62 @@
+//! The most dot products that an instruction set can make: the yardstick of every other kernel.
+//!
+//! `steps` times twelve products of registers, each with a sum of its own, so that nothing waits for anything.
+//! Cost: `Peak::macs` MACs and no memory.
+
+use crate::isa::{Isa, Kernel};
+use core::hint::black_box;
+
+/// Independent sums: enough to hide the latency of a product, few enough for 16 registers.
+const SUMS: usize = 12;
+
+/// Dot products from registers alone. The result is their sum in one lane, which says nothing but keeps the work.
+#[derive(Clone, Copy, Debug)]
+pub struct Peak {
+    /// How often all sums are added to.
+    pub steps: usize,
+}
+
+impl Peak {
+    /// Multiply-accumulates.
+    pub const fn macs<I: Isa>(&self) -> usize {
+        self.steps * SUMS * I::LANES * 4
+    }
+}
+
+impl Kernel for Peak {
+    type Output = i32;
+
+    #[inline(always)]
+    fn call<I: Isa>(self, isa: I) -> i32 {
+        let w = isa.load_w(&black_box([1; 64]), 0);
+        let mut acc = [isa.splat_i32(0); SUMS];
+        for _ in 0..self.steps {
+            // Seen afresh in every step, or products of constants would leave the loop.
+            let x = isa.splat4(*black_box(&[1, 2, 3, 4]));
+            for sum in &mut acc {
+                *sum = isa.dot4(*sum, x, w);
+            }
+        }
+        let mut total = isa.splat_i32(0);
+        for sum in acc {
+            total = isa.add_i32(total, sum);
+        }
+        let mut lanes = [0; 16];
+        isa.store_i32(total, &mut lanes, 0);
+        lanes[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn every_product_is_made() {
+        for isa in testing::isas() {
+            let sum = testing::run(isa, Peak { steps: 7 });
+            assert_eq!(sum, 7 * SUMS as i32 * (1 + 2 + 3 + 4), "{isa}");
+        }
+    }
+}
