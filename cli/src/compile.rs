@@ -27,7 +27,7 @@ Examples:
   bakelite compile net8.pb -o net8
   bakelite compile net8.pb -o net8 --about net.json --build && net8/net8 picture.jpg")]
 pub(crate) struct Args {
-    /// The calibrated int8 GraphDef, binary
+    /// The calibrated int8 GraphDef, binary or text
     #[arg(value_name = "INT8.pb")]
     graph: PathBuf,
     /// Where the package goes; absent, empty, or a package of before

@@ -58,7 +58,7 @@ Examples:
   bakelite eval detector.pb detector8.pb --metric map --data coco/ --preprocess x
   bakelite eval net.pb net8.pb --metric cosine --feed input=x.npy --json result.json")]
 pub(crate) struct Args {
-    /// The GraphDefs, binary; the first is what the others are compared with
+    /// The GraphDefs, binary or text; the first is what the others are compared with
     #[arg(value_name = "MODEL.pb", required = true)]
     models: Vec<PathBuf>,
     /// What pictures are fed to; without it, the one placeholder

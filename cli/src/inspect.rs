@@ -33,7 +33,7 @@ JSON keys:
   macs_complete           false where a shape is not known, so that macs is a lower bound
   unsupported             [{node, op, found, supported, help, needed}]; needed: the outputs depend on it")]
 pub(crate) struct Args {
-    /// The GraphDef, binary
+    /// The GraphDef, binary or text
     #[arg(value_name = "FILE.pb")]
     file: PathBuf,
     /// Count for these outputs only (NAME or NAME:k)

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(after_long_help = help())]
 pub(crate) struct Args {
-    /// The GraphDef, binary
+    /// The GraphDef, binary or text
     #[arg(value_name = "FP32.pb")]
     file: PathBuf,
     /// Where the graph begins; without it, at its placeholders

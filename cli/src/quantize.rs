@@ -37,7 +37,7 @@ Examples:
   bakelite quantize net.pb --calibration pictures/ --preprocess x/127.5-1 --save-ranges net.ranges -o net8.pb
   bakelite quantize net.pb --ranges net.ranges -o net8.pb")]
 pub(crate) struct Args {
-    /// The frozen fp32 GraphDef, binary
+    /// The frozen fp32 GraphDef, binary or text
     #[arg(value_name = "FP32.pb")]
     file: PathBuf,
     /// What samples are fed to; without it, the graph's placeholders

@@ -26,7 +26,7 @@ Examples:
   bakelite run layer.pb --feed x=x.npy --feed w=w.npy --fetch y=y.npy
   bakelite run net8.pb --feed input=x.npy --fetch Softmax=y.npy --engine compiled --isa avx2")]
 pub(crate) struct Args {
-    /// The GraphDef, binary
+    /// The GraphDef, binary or text
     #[arg(value_name = "GRAPH.pb")]
     graph: PathBuf,
     /// Give an edge the tensor of a file

@@ -1,4 +1,4 @@
-//! GraphDef bytes to [`Graph`] and back. A NodeDef ends here.
+//! GraphDef bytes (binary or text) to [`Graph`] and back. A NodeDef ends here.
 //!
 //! Reading checks everything a hostile file can get wrong before it is believed; writing is deterministic (producers
 //! first, maps sorted), and what is written loads in TensorFlow.
@@ -15,22 +15,36 @@ mod claims;
 mod decode;
 mod encode;
 mod guess;
+pub(crate) mod text;
 pub use decode::tensor;
 pub use encode::tensor_proto;
 
 /// The GraphDef version that TensorFlow 2.21 writes; what is written here asks for no newer consumer than TF 1.x.
 const PRODUCER: i32 = 2000;
 
-/// Reads a binary GraphDef. The outputs are the nodes that nobody reads, constants and no-ops aside.
+/// Reads a GraphDef, binary or text. The outputs are the nodes that nobody reads, constants and no-ops aside.
 pub fn read(bytes: &[u8]) -> Result<Graph, Problems> {
+    if guess::text(bytes) {
+        let binary = text::to_binary(bytes, "tensorflow.GraphDef").map_err(Problems::file)?;
+        return read_binary(&binary);
+    }
+    read_binary(bytes)
+}
+
+fn read_binary(bytes: &[u8]) -> Result<Graph, Problems> {
     let def = GraphDef::decode(bytes).map_err(|e| {
         Problems::file(Reason::new(format!("this is not a binary GraphDef: {e}")).help(guess::help(bytes)))
     })?;
     if def.node.is_empty() {
         return Err(Problems::file(Reason::new("the file holds no node").help(guess::help(bytes))));
     }
-    claims::check(&def.node, bytes.len())?;
-    let mut graph = nodes(&def.node)?;
+    believe(&def.node, bytes.len())
+}
+
+/// The nodes of a file of `length` bytes as a graph, once all that they claim is checked.
+pub(crate) fn believe(defs: &[NodeDef], length: usize) -> Result<Graph, Problems> {
+    claims::check(defs, length)?;
+    let mut graph = nodes(defs)?;
     graph.outputs = sinks(&graph);
     verify(&graph)?;
     Ok(graph)
@@ -53,8 +67,8 @@ fn node_def(graph: &Graph, node: &Node) -> NodeDef {
         name: node.name.clone(),
         op: node.op.name().to_owned(),
         input: node.inputs.iter().map(|&e| graph.name(e)).chain(control).collect(),
-        device: String::new(),
         attr: attributes.0,
+        ..NodeDef::default()
     }
 }
 

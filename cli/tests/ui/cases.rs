@@ -28,7 +28,10 @@ fn files() -> Vec<Case> {
         inspect("empty_file", vec![]),
         inspect("truncated", truncated),
         inspect("bit_flipped", flipped),
-        inspect("text_graph", b"node {\n  name: \"x\"\n  op: \"Placeholder\"\n}\n".to_vec()),
+        inspect("text_field", b"node {\n  nmae: \"x\"\n  op: \"Placeholder\"\n}\n".to_vec()),
+        inspect("text_cut", b"node {\n  name: \"x\"\n  op: \"Placeh".to_vec()),
+        inspect("text_attribute", b"node {\n  name: \"x\"\n  op: \"Placeholder\"\n}\n".to_vec()),
+        inspect("text_deep", b"node { attr { value { func { ".repeat(50_000)),
         inspect("saved_model", b"\x08\x01\x12\x03abc".to_vec()),
         inspect("noise", (0..=255).rev().collect()),
     ]

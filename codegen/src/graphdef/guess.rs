@@ -15,27 +15,25 @@ pub(super) fn help(bytes: &[u8]) -> &'static str {
             "this is a TensorFlow Lite model: give the frozen GraphDef it came from"
         }
         [0x08, 0x01, 0x12, ..] => "this is a SavedModel: freeze it to a GraphDef first",
-        _ if text(bytes) => "this is a text GraphDef (.pbtxt): write it with as_text=False",
         _ => "give a frozen graph as TensorFlow writes it with as_text=False; the file may be damaged",
     }
 }
 
-/// A text GraphDef opens with a field name and a brace or a colon.
-fn text(bytes: &[u8]) -> bool {
+/// A text GraphDef opens with a comment, or a field name and a brace or a colon.
+pub(super) fn text(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(256)];
     let printable = |b: &u8| (b' '..=b'~').contains(b) || b.is_ascii_whitespace();
-    head.iter().all(printable) && head.iter().any(|b| matches!(b, b'{' | b':'))
+    head.iter().all(printable) && head.iter().any(|b| matches!(b, b'{' | b'<' | b':' | b'#'))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::help;
+    use super::{help, text};
 
     #[test]
     fn files_of_other_kinds_are_named() {
-        let kinds: [(&[u8], &str); 6] = [
+        let kinds: [(&[u8], &str); 5] = [
             (b"", "empty"),
-            (b"node {\n  name: \"x\"\n", "text GraphDef"),
             (b"\x08\x01\x12\x05abcde", "SavedModel"),
             (b"\x1c\0\0\0TFL3", "TensorFlow Lite"),
             (b"\x89HDF\r\n", "HDF5"),
@@ -44,5 +42,6 @@ mod tests {
         for (bytes, word) in kinds {
             assert!(help(bytes).contains(word), "{bytes:?}: {}", help(bytes));
         }
+        assert!(text(b"node {\n  name: \"x\"\n") && text(b"# frozen\n") && !text(b"\x0a\x05\x0a"));
     }
 }

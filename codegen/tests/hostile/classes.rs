@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 fn node(name: &str, op: &str, input: &[&str], attr: &[(&str, Value)]) -> NodeDef {
     let input = input.iter().map(|&i| i.to_owned()).collect();
     let attr = attr.iter().map(|(k, v)| ((*k).to_owned(), AttrValue { value: Some(v.clone()) })).collect();
-    NodeDef { name: name.to_owned(), op: op.to_owned(), input, device: String::new(), attr }
+    NodeDef { name: name.to_owned(), op: op.to_owned(), input, attr, ..NodeDef::default() }
 }
 
 /// A constant of one repeated float.
