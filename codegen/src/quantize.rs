@@ -10,7 +10,8 @@
 //! rewrite      rewrite.rs  the new graph
 //! ```
 //!
-//! What may help is decided by trying (`choose`): signal over noise at the outputs, on samples held out (`judge`).
+//! What may help is decided by trying (`choose`): signal over noise at the last int8 results, on samples held out
+//! (`judge`).
 //!
 //! Activations are u8 behind what cannot be negative, s8 elsewhere, over `(0, R)` or `(-R, R)`; weights s8 per output
 //! channel. Biases stay f32: oneDNN adds them to the scaled accumulator in f32, where an integer bias would be rounded
@@ -116,7 +117,8 @@ pub fn quantize_to(
     finite_constants(&graph)?;
     let inputs = inputs(&graph, &options.inputs);
     let [fit, held] = Slice::split(samples);
-    let chooser = Chooser { fit, judge: Judge::new(&graph, &inputs, held)?, options };
+    let observed = plan::observed(&graph, &layer::find(&graph)).into_iter().collect();
+    let chooser = Chooser { fit, judge: Judge::new(&graph, &inputs, &observed, held)?, options };
     let (graph, chains) = chooser.equalise_chains(graph, &inputs, progress)?;
     let (graph, equalised) = chooser.equalise(graph, &inputs, progress)?;
     let layers = layer::find(&graph);

@@ -9,7 +9,7 @@ use bakelite_codegen::ops::Products;
 use bakelite_codegen::quantize::channels::{self, Channels};
 use bakelite_codegen::quantize::layer::{self, Layer};
 use bakelite_codegen::quantize::{Choice, Options, Report, Switch, Target, Why, equalise, quantize_to};
-use bakelite_codegen::tensor::Tensor;
+use bakelite_codegen::tensor::{DataType, Tensor};
 use bakelite_codegen::{graphdef, interpret, optimise};
 use network::{Network, random};
 use std::collections::HashMap;
@@ -138,7 +138,7 @@ fn both_help_where_they_should_and_say_how_much() {
     let equalised = choice(&report, "equalisation");
     let Why::Measured { without, with } = equalised.why else { panic!("{equalised}") };
     assert!(equalised.on && with > without + 4.0, "{equalised}");
-    assert!(report.to_string().contains("equalisation: on, output SQNR"), "{report}");
+    assert!(report.to_string().contains("equalisation: on, SQNR"), "{report}");
 
     let off = |o: &mut Options| (o.equalise, o.per_tensor) = (Switch::Off, true);
     let (_, report) = quantize(&network("Relu"), off);
@@ -149,6 +149,31 @@ fn both_help_where_they_should_and_say_how_much() {
 }
 
 /// One layer with rounded weights on all-positive inputs: its mean error is nearly gone.
+/// A detector's end: which pixels score highest, as numbers.
+fn ranked(n: &mut Network, y: Edge) -> Edge {
+    let shape = n.constant(Tensor::ints(&[1, 125]));
+    let flat = n.with("Reshape", &[y, shape], |a| a.dtype("Tshape", DataType::DtInt32));
+    let k = n.constant(Tensor { shape: vec![], ..Tensor::ints(&[100]) });
+    let top = n.with("TopKV2", &[flat, k], |a| a.bool("sorted", true));
+    n.with("Cast", &[Edge { node: top.node, port: 1 }], |a| {
+        a.dtype("SrcT", DataType::DtInt32);
+        a.dtype("DstT", DataType::DtFloat);
+    })
+}
+
+#[test]
+fn a_sorted_list_is_judged_by_what_is_sorted() {
+    let choices = |sorted: bool| {
+        let mut n = Network::new(&[1, 6, 6, 4]);
+        let y = uneven(&mut n, "Relu");
+        let y = if sorted { ranked(&mut n, y) } else { y };
+        quantize(&n.finish(y), |_| {}).1.choices
+    };
+    let (plain, sorted) = (choices(false), choices(true));
+    assert!(plain.iter().any(|c| matches!(c.why, Why::Measured { .. })), "{plain:?}");
+    assert_eq!(plain, sorted);
+}
+
 #[test]
 fn a_corrected_bias_takes_the_mean_error_away() {
     let mut n = Network::new(&[-1, 6, 6, 4]);

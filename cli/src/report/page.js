@@ -39,7 +39,7 @@ function summary() {
     [`${s.int8} of ${s.places}`, "operations are int8"],
     [percent(s.macs ? s.int8_macs / s.macs : 1), `of ${amount(s.macs)} multiply-accumulates are int8`],
     [String(s.conversions), "conversions between fp32 and int8"],
-    [decibel(s.output_sqnr_db), `signal to noise at the output, ${s.measured} samples`],
+    [decibel(s.output_sqnr_db), `signal to noise at the last int8 results, ${s.measured} samples`],
     [`${amount(s.parameters)}B`, "parameters, as they are stored"],
     [String(s.samples), `calibration samples, method ${s.method}`],
   ];

@@ -1,9 +1,8 @@
 //! `auto`: for each edge, the method whose threshold does the least harm downstream.
 //!
-//! Harm is measured where the network's last int8 results are: at the observed edges behind which none other lies. Nearer
-//! measures mislead: a clipped value is wrong in the same direction in every layer that follows, a rounded one is not, so
-//! at the next layer clipping looks far better than it is (by that measure, MobileNet v1 lost 4 dB at its output). Outputs
-//! themselves may lie behind a Softmax, an ArgMax or a sorted list, which say little of small errors.
+//! Harm is measured where the network's last int8 results are ([`last`]). Nearer measures mislead: a clipped value is wrong
+//! in the same direction in every layer that follows, a rounded one is not, so at the next layer clipping looks far better
+//! than it is (by that measure, MobileNet v1 lost 4 dB at its output).
 //!
 //! ```text
 //! alone       fp32 everywhere but one edge, quantized with each of its thresholds; what follows it runs
@@ -19,7 +18,7 @@
 //! alone are held.
 use crate::build::Uses;
 use crate::calibrate::trial::{Trial, energy, quantized, squares};
-use crate::calibrate::{Method, Progress, Sample, Source, Statistics, feeds};
+use crate::calibrate::{Method, Progress, Sample, Source, Statistics, feeds, last};
 use crate::error::Problems;
 use crate::facts;
 use crate::graph::{Edge, Graph, NodeId};
@@ -73,7 +72,7 @@ struct Network<'a> {
     inputs: &'a [Edge],
     /// Of each observed edge: the nodes behind it.
     behind: BTreeMap<Edge, BTreeSet<NodeId>>,
-    /// Observed edges behind which none is observed.
+    /// Where errors are measured.
     last: Vec<Edge>,
 }
 
@@ -81,9 +80,7 @@ impl<'a> Network<'a> {
     fn new(graph: &'a Graph, inputs: &'a [Edge], seen: &Seen) -> Self {
         let uses = Uses::new(graph);
         let behind: BTreeMap<_, _> = seen.keys().map(|&e| (e, behind(&uses, e.node))).collect();
-        let observed: BTreeSet<NodeId> = seen.keys().map(|e| e.node).collect();
-        let is_last = |e: &&Edge| behind.get(e).is_some_and(|b| b.is_disjoint(&observed));
-        let last = seen.keys().filter(is_last).copied().collect();
+        let last = last(graph, &seen.keys().copied().collect());
         Self { graph, inputs, behind, last }
     }
     /// One for each edge: measured at the last edges behind it, or at itself if it is one.
@@ -119,10 +116,10 @@ impl<'a> Network<'a> {
         let cost = trials.iter().map(one).fold(0, u64::saturating_add);
         usize::try_from(BUDGET / cost.max(1)).unwrap_or(MOST).clamp(FEWEST, MOST)
     }
-    /// The fp32 values of inputs and observed edges.
+    /// The fp32 values of inputs, of observed edges and of the last.
     fn values(&self, seen: &Seen, sample: &Sample) -> Result<HashMap<Edge, Arc<Tensor>>, Problems> {
         let feeds = feeds(self.inputs, sample)?;
-        let wanted: Vec<Edge> = seen.keys().copied().collect();
+        let wanted: Vec<Edge> = seen.keys().chain(&self.last).copied().collect();
         let mut values = feeds.clone();
         watch(self.graph, &feeds, &wanted, Products::Fast, &mut |edge, tensor| {
             values.insert(edge, Arc::clone(tensor));

@@ -25,7 +25,7 @@ const SAMPLES: usize = 4;
 /// What a report tells of errors. All ratios are signal to noise in decibels.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Errors {
-    /// At the network's outputs; `None` where there is nothing to measure it by.
+    /// At the last int8 results; `None` where there is nothing to measure it by.
     pub output: Option<f64>,
     /// Samples that `cumulative` was measured on.
     pub samples: usize,
@@ -36,7 +36,7 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Measures all but the outputs' own.
+    /// Measures all but `output`.
     pub(super) fn measure(
         (graph, inputs): (&Graph, &[Edge]),
         quantized: &Graph,

@@ -1,4 +1,4 @@
-//! Decisions by measurement: what may help is tried, and done if the output's SQNR says so.
+//! Decisions by measurement: what may help is tried, and done if the SQNR at the last int8 results says so.
 //!
 //! Some samples are fitted to, others judge (`judge`). A trial calibrates on the former with a plain method: it compares
 //! two graphs, and the search over methods would cost more than all trials together.
@@ -27,7 +27,7 @@ pub enum Switch {
 pub enum Why {
     /// The caller said so.
     Asked,
-    /// SQNR at the outputs, in decibels, without and with it.
+    /// SQNR at the last int8 results, in decibels, without and with it.
     Measured {
         /// Without it.
         without: f64,
@@ -57,9 +57,9 @@ impl fmt::Display for Choice {
             Why::Asked => f.write_str("as asked"),
             Why::Cannot(why) => f.write_str(why),
             Why::Measured { without, with } if self.on => {
-                write!(f, "output SQNR {without:.2} -> {with:.2} dB")
+                write!(f, "SQNR {without:.2} -> {with:.2} dB")
             }
-            Why::Measured { without, with } => write!(f, "output SQNR would go {without:.2} -> {with:.2} dB"),
+            Why::Measured { without, with } => write!(f, "SQNR would go {without:.2} -> {with:.2} dB"),
         }
     }
 }
@@ -80,7 +80,7 @@ impl Choice {
 pub struct Chooser<'a> {
     /// Samples to fit to.
     pub fit: Slice<'a>,
-    /// Samples to judge by, with the fp32 outputs.
+    /// Samples to judge by, with the fp32 results.
     pub judge: Judge<'a>,
     /// What the caller decides.
     pub options: &'a Options,
@@ -92,7 +92,7 @@ pub const EQUALISATION: &str = "equalisation";
 pub const BIAS: &str = "bias correction";
 /// The name of that step.
 pub const CHAINS: &str = "equalisation through elementwise chains";
-const NO_OUTPUT: &str = "no output is float, so there is nothing to judge by";
+const NO_OUTPUT: &str = "no int8 result is ever read as float, so there is nothing to judge by";
 
 impl Chooser<'_> {
     /// Equalises the graph, or does not.

@@ -1,18 +1,19 @@
-//! How much a quantized graph keeps: signal over noise at the outputs, on samples that nothing else was fitted to.
+//! How much a quantized graph keeps: signal over noise at the last int8 results, on samples that nothing else was fitted to.
 //!
 //! ```text
-//! SQNR = 10 log10(Σ y^2 / Σ (y - y8)^2)      in decibels; of several outputs the mean of their noise shares
+//! SQNR = 10 log10(Σ y^2 / Σ (y - y8)^2)      in decibels; of several results the mean of their noise shares
 //! ```
 //!
-//! Of an output that a Softmax makes, what goes into it is looked at: probabilities say little of the classes that a sample
-//! is not of. Samples are few and their outputs small, so the fp32 outputs are kept; the rest of a run is not.
-use crate::calibrate::{Sample, Source, feeds};
+//! Which these are says [`last`]; their names are the same in the fp32 graph and in the int8 one. Samples are few, so the
+//! fp32 results are kept; the rest of a run is not.
+use crate::calibrate::{Sample, Source, feeds, last};
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph};
 use crate::interpret::run;
 use crate::ops::Products;
 use crate::tensor::Tensor;
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Samples that decisions are fitted to, at most.
@@ -56,50 +57,26 @@ impl Source for Slice<'_> {
     }
 }
 
-/// Where an output is looked at, by what keeps its name from the fp32 graph to the int8 one.
-#[derive(Clone, Debug, PartialEq)]
-enum Point {
-    Edge(String),
-    /// The input of a node.
-    Input(String),
-}
-
-impl Point {
-    /// Of an output: through what follows a Softmax, what goes into it.
-    fn of(graph: &Graph, output: Edge) -> Self {
-        let mut at = output;
-        loop {
-            let node = graph.node(at.node);
-            match (node.op.name(), node.inputs.first()) {
-                ("Softmax", Some(_)) => return Self::Input(node.name.clone()),
-                ("Reshape" | "Squeeze" | "Identity", Some(&x)) => at = x,
-                _ => return Self::Edge(graph.name(output)),
-            }
-        }
-    }
-    fn edge(&self, graph: &Graph) -> Option<Edge> {
-        match self {
-            Self::Edge(name) => graph.edge(name),
-            Self::Input(node) => graph.node(graph.find(node)?).inputs.first().copied(),
-        }
-    }
-}
-
-/// The fp32 outputs on some samples.
+/// The fp32 results on some samples.
 pub struct Judge<'a> {
     samples: Slice<'a>,
     inputs: Vec<String>,
-    points: Vec<Point>,
+    points: Vec<String>,
     want: Vec<Vec<Arc<Tensor>>>,
 }
 
 impl<'a> Judge<'a> {
-    /// Runs the fp32 graph. Outputs that are not f32 are not looked at.
-    pub fn new(graph: &Graph, inputs: &[Edge], samples: Slice<'a>) -> Result<Self, Problems> {
-        let points = graph.outputs.iter().map(|&e| Point::of(graph, e)).collect();
+    /// Runs the fp32 graph, of which `observed` may become int8. Results that are not f32 are not looked at.
+    pub fn new(
+        graph: &Graph,
+        inputs: &[Edge],
+        observed: &BTreeSet<Edge>,
+        samples: Slice<'a>,
+    ) -> Result<Self, Problems> {
+        let points = last(graph, observed).into_iter().map(|e| graph.name(e)).collect();
         let inputs = inputs.iter().map(|&e| graph.name(e)).collect();
         let mut judge = Self { samples, inputs, points, want: vec![] };
-        judge.want = judge.outputs(graph)?;
+        judge.want = judge.results(graph)?;
         let float = |i: &usize| judge.want.iter().all(|y| y[*i].as_f32().is_ok());
         let floats: Vec<usize> = (0..judge.points.len()).filter(float).collect();
         judge.points = floats.iter().map(|&i| judge.points[i].clone()).collect();
@@ -118,17 +95,17 @@ impl<'a> Judge<'a> {
     pub fn can(&self) -> bool {
         !self.points.is_empty() && self.samples.count() > 0
     }
-    fn outputs(&self, graph: &Graph) -> Result<Vec<Vec<Arc<Tensor>>>, Problems> {
-        let unmade = || Problems::file(Reason::new("an output or input lost its name on the way to int8"));
+    fn results(&self, graph: &Graph) -> Result<Vec<Vec<Arc<Tensor>>>, Problems> {
+        let unmade = || Problems::file(Reason::new("a result or input lost its name on the way to int8"));
         let edges = |of: Vec<Option<Edge>>| of.into_iter().collect::<Option<Vec<Edge>>>().ok_or_else(unmade);
-        let points = edges(self.points.iter().map(|p| p.edge(graph)).collect())?;
+        let points = edges(self.points.iter().map(|n| graph.edge(n)).collect())?;
         let inputs = edges(self.inputs.iter().map(|n| graph.edge(n)).collect())?;
         let one = |i| run(graph, &feeds(&inputs, &self.samples.get(i)?)?, &points, Products::Fast);
         (0..self.samples.count()).into_par_iter().map(one).collect()
     }
     /// The SQNR of a graph made from the fp32 one, in decibels.
     pub fn sqnr(&self, graph: &Graph) -> Result<f64, Problems> {
-        let found = self.outputs(graph)?;
+        let found = self.results(graph)?;
         let mut shares = 0.0;
         for point in 0..self.points.len() {
             let (mut signal, mut noise) = (0.0, 0.0);

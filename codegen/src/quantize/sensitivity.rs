@@ -1,4 +1,4 @@
-//! How much each layer costs: SQNR at the outputs when it alone is int8 and all others stay fp32. The lower, the worse.
+//! How much each layer costs: SQNR at the last results when it alone is int8 and all others stay fp32. The lower, the worse.
 //!
 //! Cost: a run of the network for each layer and sample, so a few samples must do.
 use crate::calibrate::Progress;
@@ -16,7 +16,7 @@ const SAMPLES: usize = 8;
 pub struct Sensitivity {
     /// The layer's last node.
     pub node: String,
-    /// SQNR at the outputs with this layer alone in int8, in decibels.
+    /// SQNR at the last results with this layer alone in int8, in decibels.
     pub sqnr: f64,
 }
 
