@@ -3,11 +3,20 @@
 //!
 //! The crate is built once in cargo's folder for temporary files, without network. It forbids `unsafe` in generated
 //! code, denies warnings, and counts allocations: an inference makes none.
+#[path = "optimise/network.rs"]
+#[allow(dead_code, reason = "its networks are the optimiser's; only its builder is used here")]
+mod network;
+#[path = "forms/networks.rs"]
+#[allow(dead_code, reason = "what a form must hold is another test's")]
+mod networks;
+#[path = "forms/quantized.rs"]
+mod quantized;
 mod regions;
 mod skip;
 
 use bakelite_codegen::compile::{Options, compile, digest};
 use bakelite_codegen::graph::Graph;
+use bakelite_codegen::quantize::OpSet;
 use bakelite_codegen::tensor::{Data, Shape, Tensor};
 use bakelite_codegen::{graphdef, interpret};
 use std::collections::HashMap;
@@ -81,6 +90,16 @@ fn region(region: regions::Region) -> Case {
     let want = interpret::run(&graph, &feeds, &graph.outputs, Default::default()).unwrap();
     let wants = want.iter().map(|want| to_bytes(want)).collect();
     Case { name: format!("region_{name}"), graph, feeds: bytes, wants }
+}
+
+/// What the quantizer makes of a small network, against the interpreter.
+fn form(form: &networks::Form) -> Case {
+    let (_, graph, _) = quantized::quantized(form, OpSet::Auto);
+    let x = network::random(&[1, 6, 6, 4], 7);
+    let bytes = HashMap::from([("x".to_owned(), (x.shape.clone(), to_bytes(&x)))]);
+    let feeds = HashMap::from([(graph.edge("x").expect("its input"), x.into())]);
+    let want = interpret::run(&graph, &feeds, &graph.outputs, Default::default()).unwrap();
+    Case { name: format!("form_{}", form.name), graph, feeds: bytes, wants: vec![to_bytes(&want[0])] }
 }
 
 fn to_bytes(tensor: &Tensor) -> Vec<u8> {
@@ -166,6 +185,7 @@ fn generated_code_gives_tensorflows_bits() {
     let wanted = std::env::var("BAKELITE_CASES").unwrap_or_default();
     let is_wanted = |name: &str| wanted.split(',').any(|part| name.contains(part));
     let mut cases: Vec<Case> = regions::all().into_iter().map(region).collect();
+    cases.extend(networks::forms().map(form));
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cases");
     if own.exists() {
         cases.extend(goldens(&own));
@@ -206,6 +226,26 @@ fn a_region_is_one_layer() {
         let found: Vec<&str> = kernels_called.filter(|kernel| *kernel != "copy::Copy").collect();
         assert_eq!(found, kernels, "{name}");
     }
+}
+
+/// How often a form's code calls a kernel.
+fn calls(name: &str, kernel: &str) -> usize {
+    let form = networks::forms().find(|form| form.name == name).expect("a form of that name");
+    let Case { graph, feeds, .. } = self::form(form);
+    let shapes = feeds.into_iter().map(|(x, (shape, _))| (x, shape)).collect();
+    let compiled = compile(&graph, &Options { shapes, ..Options::default() }).unwrap();
+    compiled.rust.matches(&format!("isa.run({kernel}")).count()
+}
+
+#[test]
+fn tensors_lie_where_their_readers_want_them() {
+    // One copy each goes to the caller.
+    for form in ["concat_signs", "concat_pools", "concat_places"] {
+        assert_eq!(calls(form, "copy::Copy "), 1, "{form}");
+    }
+    assert_eq!(calls("concat_twice", "copy::Copy "), 3, "what is in two places lives apart");
+    assert_eq!(calls("concat_nested", "copy::Copy "), 2, "no call reads and writes one buffer");
+    assert_eq!(calls("moves", "float::copy"), 1, "the slice is copied; the padded tensor is in its own halo");
 }
 
 /// The shared networks: the fp32 original and what Neural Compressor made of it.

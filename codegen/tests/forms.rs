@@ -6,43 +6,20 @@
 mod network;
 #[path = "forms/networks.rs"]
 mod networks;
-use bakelite_codegen::calibrate::{self, Method, Sample};
+#[path = "forms/quantized.rs"]
+mod quantized;
+use bakelite_codegen::calibrate::Sample;
 use bakelite_codegen::graph::Graph;
 use bakelite_codegen::ops::Products;
 use bakelite_codegen::quantize::report::Form as How;
-use bakelite_codegen::quantize::{OpSet, Options, Report, Switch, equalise, layer};
+use bakelite_codegen::quantize::{OpSet, Switch, equalise, layer};
 use bakelite_codegen::{graphdef, interpret};
 use network::{Network, random};
-use networks::{FORMS, Form, UNEVEN};
+use networks::{Form, UNEVEN, forms};
+use quantized::{equalised, quantized};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-
-fn quantized(form: &Form, op_set: OpSet) -> (Graph, Graph, Report) {
-    equalised(form, op_set, Switch::Off)
-}
-
-fn equalised(form: &Form, op_set: OpSet, equalise: Switch) -> (Graph, Graph, Report) {
-    let mut n = Network::new(&[-1, 6, 6, 4]);
-    let y = (form.build)(&mut n);
-    let graph = n.finish(y);
-    // As plain as can be: the forms are tested here, and what is measured and chosen elsewhere.
-    let options = Options {
-        inputs: vec!["x".into()],
-        outputs: vec!["y".into()],
-        op_set,
-        calibration: calibrate::Options { method: Method::MinMax, ..Default::default() },
-        equalise: Switch::Off,
-        equalise_chains: equalise,
-        correct_bias: Switch::Off,
-        ..Options::default()
-    };
-    let samples: Vec<Sample> =
-        (0..16).map(|seed| vec![Arc::new(random(&[1, 6, 6, 4], 100 + seed))]).collect();
-    let result = bakelite_codegen::quantize(graph.clone(), &options, &samples, &mut |_, _, _| {});
-    let (int8, report) = result.unwrap_or_else(|e| panic!("{}: {e}", form.name));
-    (graph, int8, report)
-}
 
 fn run(graph: &Graph, seed: u64) -> Vec<f32> {
     let x = graph.edge("x").unwrap();
@@ -96,14 +73,14 @@ fn write(form: &Form, int8: &Graph) {
 
 #[test]
 fn each_form_is_written_and_keeps_its_accuracy() {
-    let wrong: Vec<String> = FORMS.iter().flat_map(check).collect();
+    let wrong: Vec<String> = forms().flat_map(check).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn every_op_set_says_the_same() {
     let mut wrong = vec![];
-    for form in FORMS {
+    for form in forms() {
         let [auto, fused, classic] =
             [OpSet::Auto, OpSet::Fused, OpSet::Classic].map(|set| quantized(form, set).1);
         if run(&auto, 3) != run(&fused, 3) {
@@ -123,7 +100,7 @@ fn every_op_set_says_the_same() {
 
 #[test]
 fn the_report_tells_what_each_operation_reads_and_costs() {
-    let form = FORMS.iter().find(|f| f.name == "hard_swish").unwrap();
+    let form = forms().find(|f| f.name == "hard_swish").unwrap();
     let (_, _, report) = quantized(form, OpSet::Auto);
     let forms: Vec<How> = report.places.iter().map(|p| p.form).collect();
     assert_eq!(forms, [How::Int8, How::Chain, How::Chain, How::Chain, How::Chain, How::Int8], "{report}");

@@ -121,6 +121,23 @@ impl<'a> Site<'_, 'a> {
         Ok(())
     }
 
+    /// Output `port` is input `i` and `halo` around it, zeros: in place, in the input's own buffer. False where the
+    /// input has none with that much around it (yet: it is asked for).
+    pub fn alias_with_halo(&mut self, i: usize, halo: Halo, port: usize) -> Result<bool, Reason> {
+        let x = self.x(i)?;
+        let Some((have, _)) = self.round.own_halo(&x) else { return Ok(false) };
+        let x = self.x_with_halo(x, i, halo)?;
+        let [top, bottom, left, right] = halo;
+        if (0..4).any(|side| have[side] < halo[side]) {
+            return Ok(false);
+        }
+        let Place { height, width, first, row, pixel, .. } = x.place;
+        let (height, width) = (top + height + bottom, left + width + right);
+        let place = Place { height, width, first: first - top * row - left * pixel, ..x.place };
+        self.round.values.insert(Edge { node: self.id, port }, Operand { place, edge: None, ..x });
+        Ok(true)
+    }
+
     /// Output `port` is the concatenation of `inputs` along `axis`, bit for bit.
     pub fn concat(&mut self, inputs: &[usize], axis: usize, port: usize) -> Result<(), Reason> {
         let mut from = 0;

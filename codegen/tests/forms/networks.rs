@@ -2,6 +2,9 @@
 use super::network::Network;
 use bakelite_codegen::graph::Edge;
 use bakelite_codegen::tensor::{DataType, Tensor};
+use concats::{CONCATS, joined};
+
+mod concats;
 
 /// A network, and what its int8 form must hold.
 pub(crate) struct Form {
@@ -22,7 +25,12 @@ const fn form(
     Form { name, build, ops, decibels }
 }
 
-pub(crate) const FORMS: &[Form] = &[
+/// All of them.
+pub(crate) fn forms() -> impl Iterator<Item = &'static Form> {
+    FORMS.iter().chain(CONCATS)
+}
+
+const FORMS: &[Form] = &[
     form("leaky_conv", leaky_conv, &[("LeakyRelu", 1), ("QuantizeV2", 2), ("Dequantize", 2)], 32.0),
     form("leaky_product", leaky_product, &[("LeakyRelu", 0), ("_QuantizedMatMul", 2)], 34.0),
     form("residual", residual, &[("QuantizedConv2DWithBiasSumAndReluAndRequantize", 1), ("Add", 0)], 34.0),
@@ -36,11 +44,6 @@ pub(crate) const FORMS: &[Form] = &[
     ),
     form("residual_apart", residual_apart, &[("AddV2", 1), ("QuantizeV2", 2)], 30.0),
     form("residual_linear", residual_linear, &[("AddV2", 2), ("QuantizeV2", 3), ("Dequantize", 5)], 28.0),
-    form("concat", concat, &[("QuantizedConcatV2", 1), ("QuantizeV2", 1)], 32.0),
-    form("concat_signs", concat_signs, &[("QuantizedConcatV2", 1), ("QuantizeV2", 1)], 32.0),
-    form("concat_signs_shared", concat_signs_shared, &[("QuantizedConcatV2", 1), ("QuantizeV2", 2)], 32.0),
-    form("concat_relu6", concat_relu6, &[("QuantizedConcatV2", 1), ("QuantizeV2", 2)], 32.0),
-    form("concat_pools", concat_pools, &[("QuantizedMaxPool", 1), ("QuantizedAvgPool", 1)], 30.0),
     form("shuffle", shuffle, &[("Bitcast", 2), ("Reshape", 2), ("Dequantize", 1), ("QuantizeV2", 1)], 32.0),
     form("split", split, &[("Split", 1), ("Bitcast", 3), ("QuantizedConcatV2", 1), ("QuantizeV2", 1)], 30.0),
     form("moves", moves, &[("Dequantize", 1), ("QuantizeV2", 1), ("GatherV2", 1), ("StridedSlice", 1)], 32.0),
@@ -162,60 +165,6 @@ fn residual_linear(n: &mut Network) -> Edge {
     let y = layer(n, y, &[1, 1, 16, 8]);
     let y = n.op("AddV2", &[b, y]);
     last(n, y, 8)
-}
-
-fn joined(n: &mut Network, parts: &[Edge]) -> Edge {
-    let axis = n.constant(Tensor { shape: vec![], ..Tensor::ints(&[3]) });
-    let count = parts.len() as i64;
-    n.with("ConcatV2", &[parts, &[axis]].concat(), |a| {
-        a.int("N", count);
-        a.dtype("Tidx", DataType::DtInt32);
-    })
-}
-
-fn concat(n: &mut Network) -> Edge {
-    let a = first(n);
-    let (b, c) = (relu(n, a, &[1, 1, 8, 4]), relu(n, a, &[3, 3, 8, 4]));
-    let y = joined(n, &[b, c, a]);
-    last(n, y, 16)
-}
-
-/// Only the concat reads the branch with a relu: its layer writes qint8.
-fn concat_signs(n: &mut Network) -> Edge {
-    let a = first(n);
-    let (b, c) = (relu(n, a, &[1, 1, 8, 4]), layer(n, a, &[3, 3, 8, 4]));
-    let y = joined(n, &[b, c]);
-    last(n, y, 8)
-}
-
-fn concat_signs_shared(n: &mut Network) -> Edge {
-    let a = first(n);
-    let c = layer(n, a, &[3, 3, 8, 4]);
-    let y = joined(n, &[a, c]);
-    last(n, y, 12)
-}
-
-fn concat_relu6(n: &mut Network) -> Edge {
-    let a = first(n);
-    let y = layer(n, a, &[3, 3, 8, 4]);
-    let b = n.op("Relu6", &[y]);
-    let c = relu(n, a, &[3, 3, 8, 4]);
-    let y = joined(n, &[b, c]);
-    last(n, y, 8)
-}
-
-fn concat_pools(n: &mut Network) -> Edge {
-    let a = first(n);
-    let pool = |n: &mut Network, name: &str| {
-        n.with(name, &[a], |w| {
-            w.hw("ksize", [3, 3]);
-            w.hw("strides", [1, 1]);
-            w.string("padding", "SAME");
-        })
-    };
-    let (b, c) = (pool(n, "MaxPool"), pool(n, "AvgPool"));
-    let y = joined(n, &[b, c]);
-    last(n, y, 16)
 }
 
 fn shuffle(n: &mut Network) -> Edge {
