@@ -134,15 +134,19 @@ impl Program for Benches<'_> {
 
 fn conv<I: Isa>(criterion: &mut Criterion, isa: I, layer: &Layer) {
     let (sum, no_sum) = (SumU8 { place: layer.y(), zero_point: 0, scale: 0.3 }, NoSum);
-    let rows = conv::tile_rows(layer.y().pixels(), layer.channels[1]);
     macro_rules! with_rows {
-        ($($rows:literal)*) => { match (rows, layer.sum) {
-            $(($rows, true) => conv_rows::<I, $rows, _>(criterion, isa, layer, sum),
-              ($rows, false) => conv_rows::<I, $rows, _>(criterion, isa, layer, no_sum),)*
-            _ => unreachable!("tile_rows chose {rows}"),
+        ($rows:expr, $($mr:literal)*) => { match ($rows, layer.sum) {
+            $(($mr, true) => conv_rows::<I, $mr, _>(criterion, isa, layer, sum),
+              ($mr, false) => conv_rows::<I, $mr, _>(criterion, isa, layer, no_sum),)*
+            (rows, _) => unreachable!("{rows} rows are no candidate"),
         } };
     }
-    with_rows!(1 4 5 6 12);
+    // Narrow tiles only where there is nothing wider to fill.
+    let pixels = layer.y().pixels();
+    let fits = |rows: &&usize| **rows <= pixels && (**rows >= 4 || pixels < 4);
+    for &rows in conv::candidates(layer.channels[1]).iter().filter(fits) {
+        with_rows!(rows, 1 2 3 4 5 6 8 12);
+    }
 }
 
 fn conv_rows<I: Isa, const MR: usize, S>(criterion: &mut Criterion, isa: I, layer: &Layer, sum: S)

@@ -1,7 +1,7 @@
 //! What generated code implements: a network with its description.
 
 use crate::tensor::{DType, TensorMut, TensorRef};
-use bakelite_kernels::isa::Isa;
+use bakelite_kernels::isa::{Isa, Name};
 
 /// A baked network. The value is its arena: make it a `static`, since it may be megabytes.
 pub trait Network {
@@ -61,12 +61,21 @@ pub struct Layer {
     pub weight_bytes: usize,
     /// Bytes of the tensors that are written.
     pub written_bytes: usize,
+    /// Predicted cycles on AVX-512 VNNI, AVX-VNNI, AVX2, and in scalar code.
+    pub cycles: [u64; 4],
 }
 
 impl Layer {
     /// What sort of kernel it is: its id up to the tile.
     pub fn kind(&self) -> &'static str {
         self.kernel.split('-').next().unwrap_or_default()
+    }
+
+    /// Predicted cycles on that instruction set.
+    pub fn predicted(&self, isa: Name) -> u64 {
+        let isas = ["avx512vnni", "avxvnni", "avx2", "scalar"];
+        let column = isas.iter().position(|name| *name == isa.as_str());
+        column.map_or(0, |column| self.cycles[column])
     }
 
     /// All bytes that must move.

@@ -6,6 +6,8 @@ use bakelite::preprocess::Preprocess;
 use bakelite_codegen::about::About;
 use bakelite_codegen::bake::{Baked, bake};
 use bakelite_codegen::compile::{Options, digest};
+use bakelite_codegen::cost::{CORES, GIGAHERTZ};
+use bakelite_codegen::emit::Info;
 use bakelite_codegen::error::{Problems, Reason};
 use clap::builder::NonEmptyStringValueParser;
 use std::path::PathBuf;
@@ -69,7 +71,6 @@ pub(crate) fn main(args: &Args) -> Outcome {
     let options = Options { name: name.to_owned(), digest: digest(&bytes), shapes };
     let Baked { files, info } = bake(&graph, &options, &about)?;
     package::write(&args.folder, name, &files)?;
-    let (macs, arena, weights) = (info.macs, info.arena_bytes, info.weight_bytes);
     let mut text = format!("{}\n", args.folder.display());
     if args.build {
         let spinner = progress::spinner("building");
@@ -77,8 +78,21 @@ pub(crate) fn main(args: &Args) -> Outcome {
         spinner.finish_and_clear();
         text = format!("{}\n", built?.display());
     }
-    text += &format!("  {macs} multiply-accumulates, {arena} arena bytes, {weights} weight bytes\n");
-    Ok(text)
+    Ok(text + &summary(&info))
+}
+
+/// What was compiled, in three lines. The times are the cost model's, of one core at its own clock.
+fn summary(info: &Info) -> String {
+    let Info { layers, macs, weight_bytes, arena_bytes, arena_bound, .. } = info;
+    let times = CORES.iter().zip(info.cycles);
+    let times: Vec<_> =
+        times.map(|(core, cycles)| format!("{} {:.3}", core.isa, cycles as f64 / GIGAHERTZ / 1e6)).collect();
+    format!(
+        "  {layers} layers, {macs} multiply-accumulates, {weight_bytes} weight bytes
+  {arena_bytes} arena bytes, of which {arena_bound} are needed at once
+  predicted milliseconds at {GIGAHERTZ} GHz: {}\n",
+        times.join(", ")
+    )
 }
 
 /// The description, with what the command line says better.

@@ -3,6 +3,7 @@
 //! ```text
 //! prune -> verify -> infer -> lower -> plan -> emit
 //! ```
+use crate::cost::{CORES, Core};
 use crate::emit::{self, Info, TensorInfo};
 use crate::error::{Problems, Reason};
 use crate::facts::{self, Facts};
@@ -74,13 +75,17 @@ fn info(
         let fact = facts.get(edge).ok_or_else(unknown)?;
         Ok(TensorInfo { name: name.clone(), dtype: fact.dtype, shape: fact.shape.clone() })
     };
+    let total = program.blob.bytes().len();
+    let cycles = |core: &Core| program.layers.iter().map(|layer| layer.cycles(core, total)).sum();
     Ok(Info {
         name: options.name.clone(),
         digest: options.digest,
+        layers: program.layers.len(),
         macs: program.layers.iter().map(|layer| layer.macs).sum(),
         arena_bytes: plan.bytes,
         arena_bound: plan.bound,
-        weight_bytes: program.blob.bytes().len(),
+        weight_bytes: total,
+        cycles: CORES.each_ref().map(cycles),
         inputs: program.inputs.iter().map(|&id| tensor(Edge::from(id))).collect::<Result<_, _>>()?,
         outputs: graph.outputs.iter().map(|&edge| tensor(edge)).collect::<Result<_, _>>()?,
     })

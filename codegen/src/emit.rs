@@ -27,6 +27,8 @@ pub struct Info {
     pub name: String,
     /// FNV-1a 64 of the GraphDef.
     pub digest: u64,
+    /// Kernel calls.
+    pub layers: usize,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
     /// Bytes of the arena.
@@ -35,6 +37,8 @@ pub struct Info {
     pub arena_bound: usize,
     /// Bytes of packed weights and other constants.
     pub weight_bytes: usize,
+    /// Predicted cycles of one inference, for each of [`crate::cost::CORES`].
+    pub cycles: [u64; 4],
     /// Inputs in the order of the program.
     pub inputs: Vec<TensorInfo>,
     /// Outputs in the order of the graph.
@@ -58,7 +62,7 @@ pub fn emit(program: &Program, plan: &Plan, info: &Info) -> String {
         (0..program.layers.len()).map(|t| layer::Function::new(t, program, plan, info)).collect();
     let items = [constants(info), model(info), network(info, &layers)];
     let functions = layers.iter().map(|layer| &layer.item);
-    let table = layer::table(&program.layers);
+    let table = layer::table(&program.layers, info.weight_bytes);
     let body = quote! { #(#items)* #(#functions)* #table };
     let uses = uses::uses(&body);
     let file = syn::parse2(quote! { #uses #body }).expect("the emitter writes items");

@@ -7,6 +7,7 @@ pub mod bake;
 pub mod build;
 pub mod calibrate;
 pub mod compile;
+pub mod cost;
 pub mod emit;
 pub mod error;
 pub mod facts;

@@ -14,6 +14,7 @@
 //!
 //! Constants (and whatever is computed from constants alone) have no buffer: they are in the facts, and where a kernel
 //! reads one as a tensor, in the blob.
+use crate::cost::{self, Core};
 use crate::error::{Problems, Reason};
 use crate::facts::Facts;
 use crate::graph::{Edge, Graph, NodeId};
@@ -28,7 +29,6 @@ mod operand;
 mod product;
 mod round;
 mod site;
-mod tile;
 
 pub use blob::{Blob, Section};
 pub use call::{Call, Field};
@@ -110,6 +110,21 @@ pub struct Layer {
     pub macs: u64,
     /// The kernel with its operands.
     pub call: Call,
+}
+
+impl Layer {
+    /// Predicted cycles in a network of `total` bytes of weights.
+    pub fn cycles(&self, core: &Core, total: usize) -> u64 {
+        let [read, written] = self.call.tensor_bytes();
+        let layer = cost::Layer {
+            work: &self.call.work,
+            kernel: &self.call.kernel,
+            macs: self.macs,
+            bytes: read + written,
+            weights: self.call.constant_bytes(),
+        };
+        cost::cycles(core, &layer, total)
+    }
 }
 
 /// What rounds learn.

@@ -32,7 +32,7 @@ use bytemuck::Zeroable;
 ///         output: Requantize { inverse: 20.0, low: 0, high: 255, zero_point: 0 },
 ///     },
 /// };
-/// const ROWS: usize = conv::tile_rows(PARAMS.y.pixels(), PARAMS.y.channels);
+/// const ROWS: usize = conv::candidates(PARAMS.y.channels)[0];
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Params<E> {
@@ -96,22 +96,13 @@ pub fn start(w: &[i8], zero_point: u8, start: &mut [i32]) {
     }
 }
 
-/// Rows of a tile, MR, for an output: the widest that fits registers, but one that leaves little to compute twice.
-/// Few choices, since each is compiled for every epilogue and ISA.
-pub const fn tile_rows(pixels: usize, channels: usize) -> usize {
-    let choices: &[usize] = if channels > 32 { &[6, 5, 4] } else { &[12, 6] };
-    let (mut best, mut least, mut i) = (1, pixels * (16 + 4), 0);
-    while i < choices.len() {
-        let rows = choices[i];
-        // A step costs `rows` dot products per vector and about a quarter of one for its weights.
-        let cost = pixels.div_ceil(rows) * (rows * 16 + 4);
-        if rows <= pixels && cost < least {
-            (best, least) = (rows, cost);
-        }
-        i += 1;
-    }
-    best
+/// Rows MR of a tile that are worth a trial for an output of so many channels, and fit 32 registers. A compiler chooses
+/// one for each layer; any gives the same bits. Each that is chosen is compiled for its epilogue and every ISA.
+pub const fn candidates(channels: usize) -> &'static [usize] {
+    if channels > 32 { &[6, 5, 4, 3, 2, 1] } else { &[12, 8, 6, 4, 2, 1] }
 }
+
+pub use crate::igemm::rows;
 
 /// The meaning of a convolution. Weights are HWIO; `summand` is the epilogue's, empty when there is none.
 pub fn reference<E: Epilogue>(
@@ -151,7 +142,8 @@ pub fn reference<E: Epilogue>(
     }
 }
 
-/// The fast form: tiles of MR pixels, or fewer where registers are. Any MR is right; [`tile_rows`] names a fast one.
+/// The fast form: tiles of MR pixels, or fewer where registers are. Any MR is right; [`candidates`]
+/// names those that may be fast.
 /// Kernel id: `igemm-{MR}x64c4-{isa}`.
 ///
 /// `x` reaches 3 bytes past the last window. Output bytes between the channels of `y` and its pixel pitch are left

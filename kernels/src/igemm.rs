@@ -13,8 +13,8 @@ use crate::tile::{Sums, Tiles};
 /// hide the latency of a dot product where two are started in a cycle.
 ///
 /// AVX-512: 6x4, 12x2, 12x1. With 16 registers: 3x4, 6x2, 6x1. Scalar code gains nothing from rows.
-const fn rows_that_fit<I: Isa>(vectors: usize) -> usize {
-    match (vectors, I::REGISTERS) {
+const fn rows_that_fit(vectors: usize, registers: usize) -> usize {
+    match (vectors, registers) {
         (4, 32) => 6,
         (_, 32) => 12,
         (4, 16) => 3,
@@ -23,14 +23,20 @@ const fn rows_that_fit<I: Isa>(vectors: usize) -> usize {
     }
 }
 
+/// The rows of a tile of `vectors` where a kernel was asked for MR and the ISA has so many registers.
+pub const fn rows(mr: usize, vectors: usize, registers: usize) -> usize {
+    let fit = rows_that_fit(vectors, registers);
+    if mr <= fit { mr } else { fit }
+}
+
 /// Runs the tiles with MR rows, or as many as fit.
 #[inline(always)]
 pub(crate) fn run<I: Isa, E: Epilogue, const MR: usize, const NV: usize>(
     isa: I,
     mut tiles: Tiles<'_, E, Panels<'_>>,
 ) {
-    match rows_that_fit::<I>(NV) {
-        fit if MR <= fit => tiles.run::<I, MR, NV>(isa),
+    match rows(MR, NV, I::REGISTERS) {
+        rows if rows == MR => tiles.run::<I, MR, NV>(isa),
         12 => tiles.run::<I, 12, NV>(isa),
         6 => tiles.run::<I, 6, NV>(isa),
         3 => tiles.run::<I, 3, NV>(isa),

@@ -46,7 +46,7 @@ impl<'a> Weights<'a> {
 }
 
 /// The groups of `lanes` channels, padding included: 64s, at most one 32, then at most one 16.
-pub(crate) fn groups(lanes: usize) -> impl Iterator<Item = Group> {
+pub fn groups(lanes: usize) -> impl Iterator<Item = Group> {
     let mut first = 0;
     core::iter::from_fn(move || {
         let vectors = match lanes - first {
@@ -63,9 +63,11 @@ pub(crate) fn groups(lanes: usize) -> impl Iterator<Item = Group> {
 
 /// `16 * vectors` channels from `first`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Group {
-    pub(crate) first: usize,
-    pub(crate) vectors: usize,
+pub struct Group {
+    /// The first channel.
+    pub first: usize,
+    /// Panels side by side: 4, 2 or 1.
+    pub vectors: usize,
 }
 
 impl Group {

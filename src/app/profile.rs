@@ -9,7 +9,7 @@ use super::times::Times;
 use crate::array::Elements;
 use crate::host::Host;
 use crate::kernels::isa::{Isa, Name, Program};
-use crate::kernels::peak::Peak;
+use crate::kernels::peak::{self, Peak};
 use crate::network::{Info, Layer, Mismatch, Network, Observer};
 use crate::tensor::{TensorMut, TensorRef};
 use alloc::string::String;
@@ -36,6 +36,8 @@ pub(super) struct Record {
     layers: Vec<Duration>,
     /// MAC/ns of the best of the dot products.
     peak: f64,
+    /// Cycles/ns.
+    clock: f64,
 }
 
 /// One run after the other, compiled for each ISA; it allocates nothing.
@@ -52,7 +54,7 @@ impl<N: Network> Program for Profile<'_, '_, '_, N> {
     type Output = Result<(), Mismatch>;
 
     fn call<I: Isa>(self, isa: I) -> Self::Output {
-        let Record { whole, layers, peak } = self.record;
+        let Record { whole, layers, peak, clock } = self.record;
         // The first run of all warms up, and does not count.
         self.model.run(isa, self.inputs, self.outputs)?;
         let begin = self.clock.now();
@@ -64,6 +66,7 @@ impl<N: Network> Program for Profile<'_, '_, '_, N> {
             let observer = &mut Watch { clock: self.clock, last, times: &mut *layers };
             self.model.observed(isa, self.inputs, self.outputs, observer)?;
             *peak = peak.max(dots(isa, self.clock));
+            *clock = clock.max(cycles(self.clock));
         }
         Ok(())
     }
@@ -92,6 +95,13 @@ fn dots<I: Isa>(isa: I, clock: &dyn Host) -> f64 {
     peak.macs::<I>() as f64 / nanoseconds(clock.now() - start)
 }
 
+/// The speed of the clock in cycles/ns.
+fn cycles(clock: &dyn Host) -> f64 {
+    let (steps, start) = (5_000, clock.now());
+    black_box(peak::chain(black_box(steps)));
+    (steps * peak::CHAIN_CYCLES) as f64 / nanoseconds(clock.now() - start)
+}
+
 /// At least one, since it divides.
 fn nanoseconds(time: Duration) -> f64 {
     time.as_nanos().max(1) as f64
@@ -106,16 +116,20 @@ struct Row {
     median: Duration,
     macs: u64,
     bytes: u64,
+    /// Cycles.
+    predicted: u64,
 }
 
 impl Row {
-    fn new(layer: &Layer, times: &Times) -> Self {
+    fn new(layer: &Layer, isa: Name, times: &Times) -> Self {
         let (minimum, median) = (times.decile(0), times.decile(5));
-        Self { kind: layer.kind(), layers: 1, minimum, median, macs: layer.macs, bytes: layer.bytes() as u64 }
+        let (macs, bytes, predicted) = (layer.macs, layer.bytes() as u64, layer.predicted(isa));
+        Self { kind: layer.kind(), layers: 1, minimum, median, macs, bytes, predicted }
     }
 
     fn nothing(kind: &'static str) -> Self {
-        Self { kind, layers: 0, minimum: Duration::ZERO, median: Duration::ZERO, macs: 0, bytes: 0 }
+        let (minimum, median) = (Duration::ZERO, Duration::ZERO);
+        Self { kind, layers: 0, minimum, median, macs: 0, bytes: 0, predicted: 0 }
     }
 
     fn add(&mut self, other: &Self) {
@@ -124,6 +138,7 @@ impl Row {
         self.median += other.median;
         self.macs += other.macs;
         self.bytes += other.bytes;
+        self.predicted += other.predicted;
     }
 
     /// MAC/ns at the minimum.
@@ -148,6 +163,8 @@ struct Report {
     whole: [Duration; 2],
     /// MAC/ns.
     peak: f64,
+    /// Cycles/ns.
+    clock: f64,
     /// One for each layer.
     rows: Vec<Row>,
     /// One for each kind of kernel, in the order of its first layer.
@@ -159,7 +176,8 @@ impl Report {
     fn new(session: &mut Session<'_>, record: Record) -> Self {
         let (info, layers) = (session.model.info(), session.model.layers());
         let column = |t| record.layers.iter().skip(t).step_by(layers.len()).copied().collect();
-        let rows = layers.iter().enumerate().map(|(t, layer)| Row::new(layer, &Times::new(column(t))));
+        let rows =
+            layers.iter().enumerate().map(|(t, layer)| Row::new(layer, session.isa, &Times::new(column(t))));
         let rows: Vec<Row> = rows.collect();
         let mut kinds: Vec<Row> = Vec::new();
         for row in &rows {
@@ -179,6 +197,7 @@ impl Report {
             runs: whole.count(),
             whole: [whole.decile(0), whole.decile(5)],
             peak: record.peak,
+            clock: record.clock,
             rows,
             kinds,
             total,
@@ -193,7 +212,7 @@ pub(super) fn profile(session: &mut Session<'_>, form: Form) -> Result<(), Error
     let mut places: Vec<_> = outputs.iter_mut().map(Elements::all_mut).collect();
     let repeats = Repeats::PROFILE;
     let layers = Vec::with_capacity(repeats.most * session.model.layers().len());
-    let mut record = Record { whole: Vec::with_capacity(repeats.most), layers, peak: 0.0 };
+    let mut record = Record { whole: Vec::with_capacity(repeats.most), layers, peak: 0.0, clock: 0.0 };
     let ran = session.model.profile(session.isa, &views, &mut places, repeats, &*session.host, &mut record);
     ran.map_err(Error::Run)?;
     let report = Report::new(session, record);

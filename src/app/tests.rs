@@ -39,6 +39,7 @@ impl Network for Mean {
             read_bytes: 48,
             weight_bytes: 0,
             written_bytes: 12,
+            cycles: [40, 30, 20, 10],
         },
         Layer {
             node: "count",
@@ -48,6 +49,7 @@ impl Network for Mean {
             read_bytes: 0,
             weight_bytes: 4,
             written_bytes: 4,
+            cycles: [40, 30, 20, 10],
         },
     ];
 

@@ -1,4 +1,5 @@
 //! The comment at the head of a generated file.
+use crate::cost::CORES;
 use crate::emit::{Info, TensorInfo};
 use crate::lower::Program;
 use crate::plan::{Plan, draw};
@@ -14,6 +15,7 @@ pub(super) fn header(program: &Program, plan: &Plan, info: &Info) -> String {
         format!("work     {} MAC", info.macs),
         format!("arena    {} bytes, of which {} are needed at once", info.arena_bytes, info.arena_bound),
         format!("weights  {} bytes", info.weight_bytes),
+        format!("cycles   {} predicted on AVX-512 VNNI", info.cycles[0]),
     ];
     let tensor =
         |kind: &str, t: &TensorInfo| format!("{kind:8} `{}`: {} {:?}", t.name, name(t.dtype), t.shape);
@@ -29,6 +31,13 @@ pub(super) fn header(program: &Program, plan: &Plan, info: &Info) -> String {
         lines.push(String::new());
         lines.extend(drawing.iter().enumerate().map(|(t, line)| format!("{t:4} {line}")));
     }
+    lines.push(String::new());
+    lines.push("Layers, predicted cycles on AVX-512 VNNI, kernels with their tiles:".into());
+    lines.push(String::new());
+    lines.extend(program.layers.iter().enumerate().map(|(t, layer)| {
+        let cycles = layer.cycles(&CORES[0], info.weight_bytes);
+        format!("{t:4} {cycles:10}  {}, {}", layer.call.id, layer.node)
+    }));
     let comment = |line: String| if line.is_empty() { "//\n".to_owned() } else { format!("// {line}\n") };
     lines.into_iter().map(comment).collect::<String>() + "\n"
 }

@@ -1,4 +1,5 @@
 //! One layer as a function: its parameters as a constant, its buffers borrowed from the arena, one kernel call.
+use crate::cost::CORES;
 use crate::emit::{Info, array, number};
 use crate::lower::{BufferId, Element, Field, Layer, Literal, Memory, Operand, Program, Section};
 use crate::plan::Plan;
@@ -81,15 +82,13 @@ impl Function {
     }
 }
 
-/// What a profile says of each layer.
-pub(super) fn table(layers: &[Layer]) -> TokenStream {
+/// What a profile says of each layer of a network with so many bytes of weights.
+pub(super) fn table(layers: &[Layer], total: usize) -> TokenStream {
     let rows = layers.iter().map(|layer| {
         let Layer { node, op, macs, call, .. } = layer;
-        let bytes = |operands: &mut dyn Iterator<Item = &Operand>| -> usize {
-            operands.map(|o| o.elements() * o.element.bytes()).sum()
-        };
-        let [read, written] = [bytes(&mut call.reads()), bytes(&mut call.writes())].map(number);
+        let [read, written] = call.tensor_bytes().map(number);
         let (kernel, macs, weights) = (&call.id, number(macs), number(call.constant_bytes()));
+        let cycles = CORES.iter().map(|core| number(layer.cycles(core, total)));
         quote! {
             Layer {
                 node: #node,
@@ -99,6 +98,7 @@ pub(super) fn table(layers: &[Layer]) -> TokenStream {
                 read_bytes: #read,
                 weight_bytes: #weights,
                 written_bytes: #written,
+                cycles: [#(#cycles),*],
             }
         }
     });

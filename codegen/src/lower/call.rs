@@ -8,6 +8,7 @@
 //!     const PARAMS: pool::Params = pool::Params { .. };
 //!     isa.run(pool::Max { params: &PARAMS, x, y });
 //! ```
+use crate::cost::Work;
 use crate::lower::{Element, Literal, Operand, Section};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -38,6 +39,8 @@ pub struct Call {
     pub id: String,
     /// Type and value of the constant `PARAMS`.
     pub params: Option<[TokenStream; 2]>,
+    /// What its time depends on.
+    pub work: Work,
     /// Fields in the order of binding.
     pub fields: Vec<(&'static str, Field)>,
 }
@@ -47,18 +50,24 @@ impl Call {
     pub fn new(kernel: impl Into<String>, params: &impl Literal) -> Self {
         let kernel = kernel.into();
         let id = kernel.split("::").next().unwrap_or_default().to_owned();
-        Self { id, kernel, params: Some([params.ty(), params.value()]), fields: vec![] }
+        Self { id, kernel, params: Some([params.ty(), params.value()]), work: Work::Bytes, fields: vec![] }
     }
     /// A call of a kernel that has no `params`.
     pub fn bare(kernel: impl Into<String>) -> Self {
         let kernel = kernel.into();
         let id = kernel.split("::").next().unwrap_or_default().to_owned();
-        Self { id, kernel, params: None, fields: vec![] }
+        Self { id, kernel, params: None, work: Work::Bytes, fields: vec![] }
     }
     /// Names the kernel for the reader, where its module does not.
     #[must_use]
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = id.into();
+        self
+    }
+    /// Says what its time depends on, where that is not its bytes.
+    #[must_use]
+    pub fn work(mut self, work: Work) -> Self {
+        self.work = work;
         self
     }
     /// Binds a field to a tensor that is read.
@@ -100,6 +109,11 @@ impl Call {
     /// The tensors that are written.
     pub fn writes(&self) -> impl Iterator<Item = &Operand> {
         self.fields.iter().filter_map(|(_, f)| if let Field::Write(y) = f { Some(y) } else { None })
+    }
+    /// Bytes of the tensors that are read, and of those that are written.
+    pub fn tensor_bytes(&self) -> [usize; 2] {
+        let bytes = |o: &Operand| o.elements() * o.element.bytes();
+        [self.reads().map(bytes).sum(), self.writes().map(bytes).sum()]
     }
     /// Bytes of the constants beside the tensors: packed weights, tables, scales.
     pub fn constant_bytes(&self) -> usize {

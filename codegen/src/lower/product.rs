@@ -9,8 +9,9 @@
 //!
 //! Start values, scales and biases lie in the blob beside the panels, in panel order, not as literals in the code:
 //! a kernel loads them with the panels, and a layer of 2048 channels stays readable.
+use crate::cost::{self, Work};
 use crate::error::Reason;
-use crate::lower::{Call, Element, Field, Literal, Operand, Site, tile};
+use crate::lower::{Call, Element, Field, Literal, Operand, Site};
 use bakelite_kernels::{PerChannel, Window, conv, dwconv, epilogue};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -130,9 +131,10 @@ impl Site<'_, '_> {
             zero_point: o.zero_point,
             epilogue: o.stages,
         };
-        let rows = tile::rows(&params.y);
+        let work = cost::Product::new(&params, o.summand.is_some());
         let image = self.pack(params.packed_bytes(), |image| params.pack(weights, per_channel, image));
-        let call = Call::new(format!("conv::Conv::<{rows}, _>"), &params).id(tile::id(rows, &params.y));
+        let call = Call::new(format!("conv::Conv::<{}, _>", work.rows), &params);
+        let call = call.id(work.id()).work(Work::Product(work));
         self.call(o.bind(call.field("weights", Field::Weights(image))));
         Ok(())
     }
@@ -154,7 +156,8 @@ impl Site<'_, '_> {
         };
         let image =
             self.pack(params.packed_bytes(), |image| params.pack(product.weights, per_channel, image));
-        let call = Call::new("dwconv::DwConv", &params).id("dwconv-4x64c4");
+        let work = Work::Depthwise(cost::Depthwise::new(&params));
+        let call = Call::new("dwconv::DwConv", &params).id("dwconv-4x64c4").work(work);
         self.call(o.bind(call.field("weights", Field::Weights(image))));
         Ok(())
     }

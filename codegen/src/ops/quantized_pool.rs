@@ -1,6 +1,7 @@
 //! QuantizedMaxPool, QuantizedAvgPool: pooling of bytes; ranges pass through.
 //!
 //! The arithmetic is [`bakelite_kernels::pool`]: the padding never wins a maximum and does not count in an average.
+use crate::cost::Work;
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
 use crate::lower::{Call, Site};
@@ -97,7 +98,8 @@ impl Operation for QuantizedPool {
         let (x, y) = (site.x(0)?, site.y(0)?);
         let params = pool::Params { x: x.place, y: y.place, ..params };
         let kernel = if self.average { "pool::Average" } else { "pool::Max" };
-        site.call(Call::new(kernel, &params).read("x", x).write("y", y));
+        let work = Work::windows(&params.window, y.elements());
+        site.call(Call::new(kernel, &params).work(work).read("x", x).write("y", y));
         Ok(())
     }
     fn macs(&self, _: &[Fact], _: &[Fact]) -> u64 {

@@ -198,9 +198,21 @@ fn reference_of_a_worked_case() {
 }
 
 #[test]
-fn tile_rows_leave_little_twice() {
-    let choices = [(1, 64), (7 * 7, 512), (14 * 14, 256), (56 * 56, 64), (28 * 28, 32), (3, 1000)];
-    assert_eq!(choices.map(|(pixels, oc)| tile_rows(pixels, oc)), [1, 5, 6, 6, 12, 1]);
+fn tiles_fit_their_registers() {
+    for (channels, vectors) in [(16, 1), (32, 2), (64, 4), (1000, 4)] {
+        for &mr in candidates(channels) {
+            for registers in [1, 16, 32] {
+                let rows = rows(mr, vectors, registers);
+                // Sums, the fewer factors held, and the one that passes through.
+                let used = rows * vectors + rows.min(vectors) + 1;
+                assert!(
+                    rows <= mr && (used <= registers || rows == 1),
+                    "{mr}x{vectors} in {registers}: {rows}"
+                );
+            }
+        }
+        assert_eq!(candidates(channels).last(), Some(&1));
+    }
 }
 
 #[test]

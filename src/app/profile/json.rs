@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 pub(super) fn json(report: &Report) -> String {
-    let Report { info, isa, machine, runs, peak, total, .. } = report;
+    let Report { info, isa, machine, runs, peak, clock, total, .. } = report;
     let [minimum, median] = report.whole.map(milliseconds);
     let layers = report.rows.iter().zip(report.layers).map(|(row, layer)| {
         let (node, op, kernel) = (quoted(layer.node), quoted(layer.op), quoted(layer.kernel));
@@ -22,6 +22,7 @@ pub(super) fn json(report: &Report) -> String {
 \"digest\": \"{:016x}\",
 \"machine\": {},
 \"isa\": {},
+\"clock_ghz\": {clock:.4},
 \"peak_gmacs\": {peak:.3},
 \"runs\": {runs},
 \"macs\": {},
@@ -54,8 +55,9 @@ fn numbers(row: &Row, peak: f64) -> String {
     let (minimum, median) = (milliseconds(row.minimum), milliseconds(row.median));
     let (speed, traffic) = (row.speed(), row.traffic());
     format!(
-        "\"minimum_ms\": {minimum}, \"median_ms\": {median}, \"macs\": {}, \"gmacs\": {speed:.3}, \
+        "\"minimum_ms\": {minimum}, \"median_ms\": {median}, \"predicted_cycles\": {}, \"macs\": {}, \"gmacs\": {speed:.3}, \
          \"peak_share\": {:.4}, \"bytes\": {}, \"gb_per_s\": {traffic:.3}",
+        row.predicted,
         row.macs,
         speed / peak,
         row.bytes

@@ -6,11 +6,12 @@ use alloc::format;
 use alloc::string::String;
 
 pub(super) fn text(report: &Report) -> String {
-    let Report { isa, machine, runs, peak, total, .. } = report;
+    let Report { isa, machine, runs, peak, clock, total, .. } = report;
     let [minimum, median] = report.whole;
     let sum = total.minimum.as_secs_f64() / minimum.as_secs_f64().max(1e-9);
-    let mut text =
-        String::from("  min ms   med ms   share  GMAC/s   peak      bytes   GB/s  kernel, op, node\n");
+    let mut text = String::from(
+        "  min ms   med ms   model   share  GMAC/s   peak      bytes   GB/s  kernel, op, node\n",
+    );
     for (row, layer) in report.rows.iter().zip(report.layers) {
         text += &format!("{}  {}, {}, {}\n", numbers(row, report), layer.kernel, layer.op, layer.node);
     }
@@ -23,7 +24,8 @@ pub(super) fn text(report: &Report) -> String {
         "
 machine  {machine}
 kernels  {isa}
-peak     {peak:.1} GMAC/s of dot products alone, measured between the runs
+clock    {clock:.2} GHz, from a chain of multiplications between the runs
+peak     {peak:.1} GMAC/s of dot products alone, likewise
 runs     {runs}
 time     {} minimum, {} median of the whole, {:.1} % of the peak
 layers   {} in sum of minima, {:.1} % of the whole's minimum
@@ -46,5 +48,6 @@ fn numbers(row: &Row, report: &Report) -> String {
     };
     let [minimum, median] = [row.minimum, row.median].map(|time| time.as_secs_f64() * 1e3);
     let (share, traffic) = (100.0 * share, row.traffic());
-    format!("{minimum:8.4} {median:8.4} {share:5.1} % {speed} {:10} {traffic:6.1}", row.bytes)
+    let model = row.predicted as f64 / report.clock / 1e6;
+    format!("{minimum:8.4} {median:8.4} {model:7.4} {share:5.1} % {speed} {:10} {traffic:6.1}", row.bytes)
 }

@@ -1,0 +1,168 @@
+//! What a layer costs: cycles of one core, predicted from its shape. Tiles are chosen by it.
+//!
+//! A product of `pixels` rows runs for each group of NV vectors of channels `tiles = ceil(pixels / MR)` tiles, and
+//!
+//! ```text
+//! tile   = runs * (k4 * (MR*NV * dot + step) + run) + MR*NV * (store + sum) + tile
+//! layer  = Σ_groups parts * tiles * tile + weight bytes * (near | far)
+//! ```
+//!
+//! where a step is 4 bytes of K, a run is a stretch of K that is consecutive in memory, and `parts` is how often an
+//! instruction set with narrow vectors takes a group of channels. The last tile moves back, so it costs a whole one:
+//! that is how tails count. Weights stream from where they fit beside each other between two inferences.
+//!
+//! A depthwise convolution interleaves the taps of a pixel and finishes it; everything else costs by the bytes it moves.
+//! The numbers of each instruction set ([`Core`]) were fitted to profiles; `scripts/cost.py` compares them with new ones.
+use bakelite_kernels::pack::{self, Group, Runs};
+use bakelite_kernels::{Window, conv, dwconv};
+use cores::Unit;
+
+mod cores;
+pub use cores::{CORES, Core, GIGAHERTZ};
+
+/// The inputs of the model, for one kernel call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Work {
+    /// A kernel whose time is that of its bytes.
+    Bytes,
+    /// A kernel with windows, and the elements under all of them.
+    Windows(usize),
+    /// A matrix product or a convolution.
+    Product(Product),
+    /// A depthwise convolution.
+    Depthwise(Depthwise),
+}
+
+/// A matrix product or a convolution, with its tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Product {
+    /// Output pixels of all images.
+    pub pixels: usize,
+    /// Output channels.
+    pub channels: usize,
+    /// Stretches of the window that are consecutive in memory.
+    pub runs: usize,
+    /// Groups of 4 bytes in a run.
+    pub k4: usize,
+    /// Whether the epilogue adds another tensor.
+    pub sum: bool,
+    /// Rows of a tile.
+    pub rows: usize,
+}
+
+/// A depthwise convolution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Depthwise {
+    /// Output pixels of all images.
+    pub pixels: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Interleavings of four taps for a pixel.
+    pub k4: usize,
+    /// Whether two neighbours share one.
+    pub shared: bool,
+}
+
+impl Work {
+    /// Windows over each element of an output.
+    pub fn windows(window: &Window, elements: usize) -> Self {
+        Self::Windows(window.kernel[0] * window.kernel[1] * elements)
+    }
+}
+
+impl Product {
+    /// The product of a convolution with the tile that is predicted to be fastest on AVX-512 VNNI.
+    pub fn new<E>(params: &conv::Params<E>, sum: bool) -> Self {
+        let runs = Runs::new(&params.x, &params.window);
+        let (pixels, channels) = (params.y.pixels(), params.y.channels);
+        let count = runs.count[0] * runs.count[1];
+        let product = Self { pixels, channels, runs: count, k4: runs.k4(), sum, rows: 1 };
+        let cycles = |product: &Self| product.cycles(&CORES[0]);
+        let best = product.candidates().min_by(|a, b| cycles(a).total_cmp(&cycles(b)));
+        best.unwrap_or(product)
+    }
+
+    /// The product with each tile that the kernels have and that it fills.
+    pub fn candidates(self) -> impl Iterator<Item = Self> {
+        let fits = move |&&rows: &&usize| rows <= self.pixels.max(1);
+        conv::candidates(self.channels).iter().filter(fits).map(move |&rows| Self { rows, ..self })
+    }
+
+    /// The kernel's id without its instruction set: MR pixels by the channels of the widest group.
+    pub fn id(&self) -> String {
+        let vectors =
+            pack::groups(self.channels.next_multiple_of(16)).next().map_or(1, |group| group.vectors);
+        format!("igemm-{}x{}c4", self.rows, 16 * vectors)
+    }
+
+    /// Without the weights' way to the core.
+    fn cycles(&self, core: &Core) -> f64 {
+        let groups = pack::groups(self.channels.next_multiple_of(16));
+        let group = |group: Group| {
+            let rows = conv::rows(self.rows, group.vectors, core.registers);
+            let sums = (rows * group.vectors) as f64;
+            let step = sums * core.dot + core.step;
+            let k = self.runs as f64 * (self.k4 as f64 * step + core.run);
+            let finish = sums * if self.sum { core.store + core.sum } else { core.store };
+            let channels = (self.channels - group.first).min(16 * group.vectors);
+            let parts = channels.div_ceil(group.vectors * core.lanes);
+            (parts * self.pixels.div_ceil(rows)) as f64 * (k + finish + core.tile)
+        };
+        groups.map(group).sum()
+    }
+}
+
+impl Depthwise {
+    /// What the kernel does for these parameters.
+    pub fn new<E>(params: &dwconv::Params<E>) -> Self {
+        let [kernel_h, kernel_w] = params.window.kernel;
+        let shared = kernel_w <= 3 && params.window.stride[1] == params.window.dilation[1];
+        let (pixels, channels) = (params.y.pixels(), params.y.channels);
+        Self { pixels, channels, k4: kernel_h * kernel_w.div_ceil(4), shared }
+    }
+
+    fn cycles(&self, core: &Core) -> f64 {
+        // Neighbours are in one tile where there are registers for several pixels.
+        let shared = self.shared && core.registers >= 32;
+        let interleavings = self.k4 as f64 * if shared { 0.5 } else { 1.0 };
+        let parts = self.channels.div_ceil(4 * core.lanes);
+        (self.pixels * parts) as f64 * (interleavings * core.interleave + core.pixel)
+    }
+}
+
+/// A layer, as far as its cost depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a> {
+    /// What it does.
+    pub work: &'a Work,
+    /// The kernel's path: `pool::Max`.
+    pub kernel: &'a str,
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Bytes of tensors that it reads and writes.
+    pub bytes: usize,
+    /// Bytes of its weights and other constants.
+    pub weights: usize,
+}
+
+/// Cycles of a layer in a network of `weights` bytes.
+pub fn cycles(core: &Core, layer: &Layer<'_>, weights: usize) -> u64 {
+    let stream = layer.weights as f64 * if weights <= core.cache { core.near } else { core.far };
+    let work = match layer.work {
+        Work::Product(product) => product.cycles(core) + stream,
+        Work::Depthwise(depthwise) => depthwise.cycles(core) + stream,
+        Work::Bytes | Work::Windows(_) => {
+            let (unit, cycles) = core.rate(layer.kernel);
+            let units = match (unit, layer.work) {
+                (Unit::Tap, Work::Windows(taps)) => *taps as f64,
+                (Unit::Mac, _) => layer.macs as f64,
+                (Unit::Byte | Unit::Tap, _) => (layer.bytes + layer.weights) as f64,
+            };
+            units * cycles
+        }
+    };
+    (work + core.call).round() as u64
+}
+
+#[cfg(test)]
+mod tests;

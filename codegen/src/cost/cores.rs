@@ -1,0 +1,164 @@
+//! The cost model's numbers: fitted by least squares of relative errors to profiles of the zoo's ResNet-50, ResNet-101,
+//! Inception v3 and MobileNets on one core of an AMD EPYC of family 26 (Zen 5) at 4 GHz, cycles everywhere.
+//!
+//! Another processor has others. What the model is for, the choice of a tile, depends on their ratios only; where that is
+//! not good enough, measurements take its place.
+
+/// An instruction set on that core.
+#[derive(Clone, Copy, Debug)]
+pub struct Core {
+    /// As in kernel ids.
+    pub isa: &'static str,
+    /// 32-bit lanes of a vector.
+    pub lanes: usize,
+    /// Vector registers.
+    pub registers: usize,
+    /// A dot product of vectors.
+    pub dot: f64,
+    /// What a step of a tile costs beside its dot products.
+    pub step: f64,
+    /// What a run costs beside its steps: the end of a loop is guessed wrongly.
+    pub run: f64,
+    /// The epilogue of a vector.
+    pub store: f64,
+    /// The epilogue's summand, a vector.
+    pub sum: f64,
+    /// What a tile costs beside all that.
+    pub tile: f64,
+    /// Bytes of weights that stay near the core between two inferences.
+    pub cache: usize,
+    /// A byte of weights from there.
+    pub near: f64,
+    /// A byte of weights from memory.
+    pub far: f64,
+    /// Interleaving four taps of as many channels as a vector has bytes.
+    pub interleave: f64,
+    /// Finishing a pixel of so many channels in a depthwise convolution.
+    pub pixel: f64,
+    /// Calling a kernel.
+    pub call: f64,
+    /// Which column of [`RATES`].
+    column: usize,
+}
+
+/// In the order of `bakelite_kernels::isa::Name::ALL` on x86-64.
+pub const CORES: [Core; 4] = [
+    Core {
+        isa: "avx512vnni",
+        lanes: 16,
+        registers: 32,
+        dot: 0.489,
+        step: 0.07,
+        run: 12.0,
+        store: 0.78,
+        sum: 1.97,
+        tile: 80.0,
+        cache: CACHE,
+        near: 0.027,
+        far: 0.092,
+        interleave: 10.0,
+        pixel: 17.7,
+        call: CALL,
+        column: 0,
+    },
+    Core {
+        isa: "avxvnni",
+        lanes: 8,
+        registers: 16,
+        dot: 0.30,
+        step: 2.39,
+        run: 9.9,
+        store: 0.0,
+        sum: 0.48,
+        tile: 50.7,
+        cache: CACHE,
+        near: 0.037,
+        far: 0.098,
+        interleave: 18.5,
+        pixel: 0.0,
+        call: CALL,
+        column: 1,
+    },
+    Core {
+        isa: "avx2",
+        lanes: 8,
+        registers: 16,
+        dot: 1.16,
+        step: 3.04,
+        run: 7.9,
+        store: 2.39,
+        sum: 1.76,
+        tile: 28.2,
+        cache: CACHE,
+        near: 0.083,
+        far: 0.095,
+        interleave: 23.9,
+        pixel: 0.0,
+        call: CALL,
+        column: 2,
+    },
+    Core {
+        isa: "scalar",
+        lanes: 4,
+        registers: 1,
+        dot: 10.8,
+        step: 0.0,
+        run: 0.0,
+        store: 79.0,
+        sum: 0.0,
+        tile: 0.0,
+        cache: CACHE,
+        near: 0.0,
+        far: 0.0,
+        interleave: 165.0,
+        pixel: 0.0,
+        call: CALL,
+        column: 3,
+    },
+];
+
+/// Between MobileNet's 4 MB, which stay in the third cache, and Inception's 24 MB, which do not.
+const CACHE: usize = 12_000_000;
+const CALL: f64 = 100.0;
+
+/// The clock of the core that was measured.
+pub const GIGAHERTZ: f64 = 4.0;
+
+/// What the time of a kernel is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Unit {
+    /// Bytes that it reads and writes, constants included.
+    Byte,
+    /// Elements under its windows.
+    Tap,
+    /// Multiply-accumulates.
+    Mac,
+}
+
+/// Cycles of other kernels, a column an instruction set; the first whose path begins like the kernel's counts.
+const RATES: [(&str, Unit, [f64; 4]); 15] = [
+    ("quantize", Unit::Byte, [1.17, 1.23, 1.22, 1.29]),
+    ("decode", Unit::Byte, [0.20, 0.19, 0.28, 0.36]),
+    ("combine", Unit::Byte, [0.08, 0.18, 0.18, 7.96]),
+    ("lut", Unit::Byte, [0.21, 0.21, 0.21, 0.21]),
+    ("pool::Max", Unit::Tap, [0.03, 0.06, 0.06, 1.0]),
+    ("pool::Average", Unit::Tap, [0.60, 0.60, 0.60, 0.60]),
+    ("float::conv", Unit::Mac, [0.06, 0.09, 0.09, 0.20]),
+    ("float::dwconv", Unit::Mac, [0.33, 0.34, 0.34, 0.48]),
+    ("float::reduce", Unit::Byte, [0.37, 0.37, 0.37, 0.37]),
+    ("float::softmax", Unit::Byte, [1.26, 1.53, 1.55, 2.18]),
+    ("float::copy", Unit::Byte, [0.33, 0.33, 0.33, 0.33]),
+    ("float::affine", Unit::Byte, [0.04, 0.04, 0.04, 0.08]),
+    ("float::unary", Unit::Byte, [0.03, 0.03, 0.03, 0.06]),
+    ("float", Unit::Byte, [0.04, 0.04, 0.04, 0.05]),
+    ("", Unit::Byte, [0.13, 0.30, 0.30, 0.30]),
+];
+
+impl Core {
+    /// The unit and its cycles for a kernel's path.
+    pub(super) fn rate(&self, kernel: &str) -> (Unit, f64) {
+        let found = RATES.iter().find(|(path, ..)| kernel.starts_with(path));
+        let (_, unit, cycles) = found.expect("the last path is empty");
+        (*unit, cycles[self.column])
+    }
+}

@@ -1,0 +1,52 @@
+use super::*;
+use bakelite_kernels::Place;
+
+fn conv(y: [usize; 4], ic: usize, kernel: usize) -> conv::Params<()> {
+    let window = Window { kernel: [kernel; 2], pad: [kernel / 2; 2], ..Window::POINT };
+    let x = Place::with_halo([y[0], y[1], y[2], ic], [kernel / 2; 4]);
+    conv::Params { x, y: Place::dense(y), window, zero_point: 0, epilogue: () }
+}
+
+fn layer(work: &Work) -> Layer<'_> {
+    Layer { work, kernel: "", macs: 0, bytes: 0, weights: 0 }
+}
+
+#[test]
+fn tiles_leave_little_to_compute_twice() {
+    let rows = |y, ic, kernel| Product::new(&conv(y, ic, kernel), false).rows;
+    assert_eq!(rows([1, 7, 7, 512], 512, 3), 5);
+    assert_eq!(rows([1, 14, 14, 256], 256, 3), 6);
+    assert_eq!(rows([1, 1, 1, 1000], 2048, 1), 1);
+    assert_eq!(rows([1, 1, 3, 1000], 2048, 1), 3);
+    assert_eq!(rows([1, 28, 28, 32], 192, 1), 12);
+    assert_eq!(Product::new(&conv([1, 7, 7, 512], 512, 3), false).id(), "igemm-5x64c4");
+}
+
+#[test]
+fn every_candidate_costs_and_the_choice_costs_least() {
+    for (y, ic) in [([1, 5, 5, 96], 24), ([1, 17, 17, 192], 768), ([1, 1, 4, 17], 3)] {
+        let chosen = Product::new(&conv(y, ic, 3), true);
+        let cycles = |product: Product| cycles(&CORES[0], &layer(&Work::Product(product)), 0);
+        assert!(chosen.candidates().all(|other| cycles(other) >= cycles(chosen)), "{chosen:?}");
+        assert!(chosen.candidates().all(|other| other.rows <= y[1] * y[2]));
+    }
+}
+
+#[test]
+fn a_summand_an_instruction_set_and_distant_weights_cost() {
+    let product = Product::new(&conv([1, 14, 14, 256], 256, 3), false);
+    let (plain, sum) = (Work::Product(product), Work::Product(Product { sum: true, ..product }));
+    let cycles = |core, work, weights, total| cycles(core, &Layer { weights, ..layer(work) }, total);
+    for core in &CORES[..3] {
+        assert!(cycles(core, &sum, 0, 0) > cycles(core, &plain, 0, 0));
+        assert!(cycles(core, &plain, 1 << 20, 1 << 30) > cycles(core, &plain, 1 << 20, 0));
+    }
+    let by_isa = CORES.each_ref().map(|core| cycles(core, &plain, 0, 0));
+    assert!(by_isa.is_sorted(), "{by_isa:?}");
+}
+
+#[test]
+fn cores_are_the_instruction_sets_of_the_kernels() {
+    let names = bakelite_kernels::Name::ALL.iter().map(|isa| isa.as_str());
+    assert!(names.rev().zip(CORES.iter().rev()).all(|(name, core)| name == core.isa));
+}
