@@ -4,14 +4,16 @@ use bakelite_codegen::about::About;
 use bakelite_codegen::bake::{bake, write};
 use bakelite_codegen::compile::{Options, digest};
 use bakelite_codegen::error::{Problems, Reason};
-use bakelite_codegen::graphdef;
+use bakelite_codegen::graph::Graph;
+use bakelite_codegen::{graphdef, saved_model};
 use std::path::{Path, PathBuf};
 
 /// The network of a plain build.
 const DEFAULT: (&str, &str) = ("models/cifar10_int8.pb", "models/cifar10.json");
+const HELP: &str = "set BAKELITE_MODEL to an int8 GraphDef or a SavedModel folder, or unset it";
 
-/// Bakes `BAKELITE_MODEL` (a calibrated int8 GraphDef; `BAKELITE_ABOUT` may name its description), or the default
-/// network in the project's folder.
+/// Bakes `BAKELITE_MODEL` (a calibrated int8 GraphDef or a SavedModel folder; `BAKELITE_ABOUT` may name its
+/// description), or the default network in the project's folder.
 pub(crate) fn main(project: &Path) {
     if let Err(problems) = run(project) {
         for line in problems.to_string().lines() {
@@ -36,16 +38,25 @@ fn run(project: &Path) -> Result<(), Problems> {
         None => About::default(),
     };
     println!("cargo::rerun-if-changed={}", model.display());
-    let bytes = std::fs::read(&model).map_err(|error| {
-        let found = format!("{}: {error}", model.display());
-        Problems::file(Reason::new(found).help("set BAKELITE_MODEL to an int8 GraphDef, or unset it"))
-    })?;
+    let (graph, bytes) = read(&model)?;
     let name = about.name.clone().unwrap_or_else(|| stem(&model));
     let options = Options { name, digest: digest(&bytes), ..Options::default() };
-    let baked = bake(&graphdef::read(&bytes)?, &options, &about)?;
+    let baked = bake(&graph, &options, &about)?;
     let folder = std::env::var_os("OUT_DIR").expect("cargo gives build scripts a folder");
     write(Path::new(&folder), &baked.files)
         .map_err(|error| Problems::file(Reason::new(format!("OUT_DIR: {error}"))))
+}
+
+/// The graph of a file or of a SavedModel folder, and the bytes that identify it.
+fn read(model: &Path) -> Result<(Graph, Vec<u8>), Problems> {
+    if model.is_dir() {
+        let graph = saved_model::read(model, None)?;
+        let bytes = graphdef::write(&graph)?;
+        return Ok((graph, bytes));
+    }
+    let bytes = std::fs::read(model)
+        .map_err(|error| Problems::file(Reason::new(format!("{}: {error}", model.display())).help(HELP)))?;
+    Ok((graphdef::read(&bytes)?, bytes))
 }
 
 fn read_about(path: &Path) -> Result<About, Problems> {

@@ -29,9 +29,12 @@ Examples:
   bakelite compile net8.pb -o net8
   bakelite compile net8.pb -o net8 --about net.json --build && net8/net8 picture.jpg")]
 pub(crate) struct Args {
-    /// The calibrated int8 GraphDef, binary or text
+    /// The calibrated int8 GraphDef, binary or text, or a SavedModel folder
     #[arg(value_name = "INT8.pb")]
     graph: PathBuf,
+    /// Which signature of a SavedModel; without it, serving_default
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
     /// Where the package goes; absent, empty, or a package of before
     #[arg(short = 'o', long = "out", value_name = "FOLDER")]
     folder: PathBuf,
@@ -61,8 +64,7 @@ pub(crate) fn main(args: &Args) -> Outcome {
     let name =
         args.name.clone().or_else(|| about.name.clone()).unwrap_or_else(|| package::name_of(&args.graph));
     let name = package::checked_name(&name)?;
-    let bytes = files::read(&args.graph)?;
-    let mut graph = files::parse_graph(&args.graph, &bytes)?;
+    let (mut graph, bytes) = files::read_model(&args.graph, args.signature.as_deref())?;
     let shapes = shapes::of(&graph, &args.shape)?;
     graph.outputs = match &args.output[..] {
         [] => names::outputs(&graph),

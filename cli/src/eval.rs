@@ -58,9 +58,12 @@ Examples:
   bakelite eval detector.pb detector8.pb --metric map --data coco/ --preprocess x
   bakelite eval net.pb net8.pb --metric cosine --feed input=x.npy --json result.json")]
 pub(crate) struct Args {
-    /// The GraphDefs, binary or text; the first is what the others are compared with
+    /// The GraphDefs, binary or text, or SavedModel folders; the first is what the others are compared with
     #[arg(value_name = "MODEL.pb", required = true)]
     models: Vec<PathBuf>,
+    /// Which signature of SavedModels; without it, serving_default
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
     /// What pictures are fed to; without it, the one placeholder
     #[arg(long, value_name = "NAME")]
     input: Option<String>,

@@ -33,9 +33,12 @@ JSON keys:
   macs_complete           false where a shape is not known, so that macs is a lower bound
   unsupported             [{node, op, found, supported, help, needed}]; needed: the outputs depend on it")]
 pub(crate) struct Args {
-    /// The GraphDef, binary or text
+    /// The GraphDef, binary or text, or a SavedModel folder
     #[arg(value_name = "FILE.pb")]
     file: PathBuf,
+    /// Which signature of a SavedModel; without it, serving_default
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
     /// Count for these outputs only (NAME or NAME:k)
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = NonEmptyStringValueParser::new())]
     output: Vec<String>,
@@ -49,13 +52,13 @@ pub(crate) struct Args {
 
 /// Runs the subcommand.
 pub(crate) fn main(args: &Args) -> Outcome {
-    let mut graph = files::read_graph(&args.file)?;
+    let mut graph = files::read_graph(&args.file, args.signature.as_deref())?;
     let shapes = shapes::of(&graph, &args.shape)?;
     graph.outputs = match &args.output[..] {
         [] => names::outputs(&graph),
         list => names::edges(&graph, list, Role::Output)?,
     };
-    let bytes = std::fs::metadata(&args.file).map_err(|e| files::problem(&args.file, e))?.len();
+    let bytes = files::length(&args.file).map_err(|e| files::problem(&args.file, e))?;
     let summary = summary::of(&graph, &shapes);
     let file = args.file.display().to_string();
     let text =

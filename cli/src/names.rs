@@ -1,7 +1,11 @@
 //! Which edge of a graph a NAME on the command line means; where it means none, what it could have been.
 use bakelite_codegen::error::{Problem, Problems, Reason};
+use bakelite_codegen::facts::{self, Facts};
 use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::ops::Op;
+use bakelite_codegen::tensor;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 /// Of candidates, this many are listed.
 const LISTED: usize = 12;
@@ -56,34 +60,58 @@ pub(crate) fn outputs(graph: &Graph) -> Vec<Edge> {
     if known.is_empty() { graph.outputs.clone() } else { known }
 }
 
-/// The help line: names alike first, then those of the role.
+/// The help line: names alike first, then those of the role, each with its type and shape.
 fn candidates(graph: &Graph, wanted: &str, role: Role) -> String {
     let role_edges = match role {
         Role::Input => inputs(graph).collect(),
         Role::Output => outputs(graph),
     };
-    let mut names: Vec<String> = alike(graph, wanted);
-    names.extend(role_edges.iter().map(|&e| graph.name(e)));
-    let mut seen = std::collections::HashSet::new();
-    names.retain(|n| seen.insert(n.clone()));
-    let more = names.len().saturating_sub(LISTED);
-    names.truncate(LISTED);
+    let mut edges: Vec<Edge> = alike(graph, wanted);
+    edges.extend(role_edges);
+    let mut seen = HashSet::new();
+    edges.retain(|e| seen.insert(*e));
+    let more = edges.len().saturating_sub(LISTED);
+    edges.truncate(LISTED);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    if names.is_empty() {
+    if edges.is_empty() {
         return "see its nodes with `bakelite inspect`".into();
     }
-    format!("candidates: {}{rest}", names.join(", "))
+    let (facts, _) = facts::infer(graph, &HashMap::new());
+    let shown: Vec<String> = edges.iter().map(|&e| described(graph, &facts, e)).collect();
+    format!("candidates: {}{rest}", shown.join(", "))
+}
+
+/// `input float[?, 224, 224, 3]`, or the name alone where nothing is known.
+fn described(graph: &Graph, facts: &Facts, edge: Edge) -> String {
+    let typed = match &graph.node(edge.node).op {
+        Op::Placeholder(op) => {
+            let size = |&d: &i64| if d < 0 { "?".to_owned() } else { d.to_string() };
+            let sizes = |s: &Vec<i64>| format!("[{}]", s.iter().map(size).collect::<Vec<_>>().join(", "));
+            let shape = op.shape.as_ref().map_or_else(|| " of any shape".to_owned(), sizes);
+            Some(format!("{}{shape}", tensor::name(op.dtype)))
+        }
+        _ => facts.get(edge).map(|f| format!("{}{:?}", tensor::name(f.dtype), f.shape)),
+    };
+    [graph.name(edge)].into_iter().chain(typed).collect::<Vec<_>>().join(" ")
 }
 
 /// Up to three nodes whose names hold the wanted one or its last part, letter case aside.
-fn alike(graph: &Graph, wanted: &str) -> Vec<String> {
+fn alike(graph: &Graph, wanted: &str) -> Vec<Edge> {
     let whole = wanted.to_lowercase();
     let part = whole.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default().to_owned();
     let like = |name: &String| {
         let name = name.to_lowercase();
         !part.is_empty() && (name.contains(&whole) || name.rsplit('/').next() == Some(&part))
     };
-    graph.nodes.iter().map(|n| &n.name).filter(|n| like(n)).take(3).cloned().collect()
+    graph.ids().filter(|&id| like(&graph.node(id).name)).take(3).map(Edge::from).collect()
+}
+
+/// The outputs given, or those of a SavedModel's signature, or the one that is clear by itself.
+pub(crate) fn chosen_outputs(graph: &Graph, given: &[String], file: &Path) -> Result<Vec<String>, Problems> {
+    if given.is_empty() && file.is_dir() {
+        return Ok(graph.outputs.iter().map(|&e| graph.name(e)).collect());
+    }
+    chosen(graph, given, Role::Output)
 }
 
 /// The names given, all of which the graph has; without any, what is clear by itself: all placeholders, the one output.

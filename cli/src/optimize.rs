@@ -13,9 +13,12 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(after_long_help = help())]
 pub(crate) struct Args {
-    /// The GraphDef, binary or text
+    /// The GraphDef, binary or text, or a SavedModel folder
     #[arg(value_name = "FP32.pb")]
     file: PathBuf,
+    /// Which signature of a SavedModel; without it, serving_default
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
     /// Where the graph begins; without it, at its placeholders
     #[arg(long, value_name = "NAME", num_args = 1..)]
     input: Vec<String>,
@@ -44,10 +47,10 @@ An input may be any edge: what leads to it is cut off."
 
 /// Runs the subcommand.
 pub(crate) fn main(args: &Args) -> Outcome {
-    let graph = files::read_graph(&args.file)?;
+    let graph = files::read_graph(&args.file, args.signature.as_deref())?;
     let before = graph.nodes.len();
     let inputs = names::chosen(&graph, &args.input, Role::Input)?;
-    let outputs = names::chosen(&graph, &args.output, Role::Output)?;
+    let outputs = names::chosen_outputs(&graph, &args.output, &args.file)?;
     let (graph, counts) = passes::optimise_counting(graph, &inputs, &outputs)?;
     files::write(&args.o, &graphdef::write(&graph)?)?;
     let did = PASSES.iter().zip(counts).filter(|(_, count)| *count > 0);

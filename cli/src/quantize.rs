@@ -37,9 +37,12 @@ Examples:
   bakelite quantize net.pb --calibration pictures/ --preprocess x/127.5-1 --save-ranges net.ranges -o net8.pb
   bakelite quantize net.pb --ranges net.ranges -o net8.pb")]
 pub(crate) struct Args {
-    /// The frozen fp32 GraphDef, binary or text
+    /// The frozen fp32 GraphDef, binary or text, or a SavedModel folder
     #[arg(value_name = "FP32.pb")]
     file: PathBuf,
+    /// Which signature of a SavedModel; without it, serving_default
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
     /// What samples are fed to; without it, the graph's placeholders
     #[arg(long, value_name = "NAME", num_args = 1..)]
     input: Vec<String>,
@@ -126,10 +129,10 @@ pub(crate) fn main(args: &Args) -> Outcome {
     if let Some(path) = &args.report {
         report::known(path)?;
     }
-    let mut graph = files::read_graph(&args.file)?;
+    let mut graph = files::read_graph(&args.file, args.signature.as_deref())?;
     shapes::declare(&mut graph, &args.shape)?;
     let inputs = names::chosen(&graph, &args.input, Role::Input)?;
-    let outputs = names::chosen(&graph, &args.output, Role::Output)?;
+    let outputs = names::chosen_outputs(&graph, &args.output, &args.file)?;
     let sources = open(args, &graph, &inputs, &preprocess)?;
     let keep_fp32 =
         Keep { patterns: args.keep_fp32.clone(), first_layer: args.first_layer_fp32, ..Keep::default() };

@@ -26,9 +26,12 @@ Examples:
   bakelite run layer.pb --feed x=x.npy --feed w=w.npy --fetch y=y.npy
   bakelite run net8.pb --feed input=x.npy --fetch Softmax=y.npy --engine compiled --isa avx2")]
 pub(crate) struct Args {
-    /// The GraphDef, binary or text
+    /// The GraphDef, binary or text, or a SavedModel folder
     #[arg(value_name = "GRAPH.pb")]
     graph: PathBuf,
+    /// Which signature of a SavedModel; without it, serving_default
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
     /// Give an edge the tensor of a file
     #[arg(long, value_name = "NAME=FILE.npy", num_args = 1.., value_parser = binding)]
     feed: Vec<Binding>,
@@ -62,7 +65,7 @@ pub(crate) fn binding(text: &str) -> Result<Binding, String> {
 
 /// Runs the subcommand.
 pub(crate) fn main(args: &Args) -> Outcome {
-    let graph = files::read_graph(&args.graph)?;
+    let graph = files::read_graph(&args.graph, args.signature.as_deref())?;
     let feeds = edges(&graph, &args.feed, Role::Input)?;
     let fetches = edges(&graph, &args.fetch, Role::Output)?;
     distinct(&args.fetch)?;

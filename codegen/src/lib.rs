@@ -20,6 +20,7 @@ pub mod ops;
 pub mod passes;
 pub mod plan;
 pub mod quantize;
+pub mod saved_model;
 pub mod tensor;
 mod text;
 pub mod verify;

@@ -25,6 +25,10 @@ pub(super) struct Model {
 /// Reads all models; what is wrong with any is told at once.
 pub(super) fn read(args: &Args) -> Result<Vec<Model>, Problems> {
     let (mut models, mut problems) = (vec![], Problems::default());
+    if let Some(name) = args.signature.as_ref().filter(|_| !args.models.iter().any(|m| m.is_dir())) {
+        let found = format!("--signature {name}, and no model is a SavedModel folder");
+        problems.add("", "", Reason::new(found).help("leave it out: a GraphDef has no signatures"));
+    }
     for file in &args.models {
         match one(args, file) {
             Ok(model) => models.push(model),
@@ -35,7 +39,7 @@ pub(super) fn read(args: &Args) -> Result<Vec<Model>, Problems> {
 }
 
 fn one(args: &Args, file: &Path) -> Result<Model, Problems> {
-    let mut graph = files::read_graph(file)?;
+    let mut graph = files::read_graph(file, args.signature.as_deref().filter(|_| file.is_dir()))?;
     shapes::declare(&mut graph, &args.shape)?;
     let fed: Vec<String> = args.feed.iter().map(|f| f.name.clone()).collect();
     let given = if fed.is_empty() { args.input.iter().cloned().collect() } else { fed };

@@ -33,6 +33,26 @@ fn files() -> Vec<Case> {
         inspect("text_attribute", b"node {\n  name: \"x\"\n  op: \"Placeholder\"\n}\n".to_vec()),
         inspect("text_deep", b"node { attr { value { func { ".repeat(50_000)),
         inspect("saved_model", b"\x08\x01\x12\x03abc".to_vec()),
+        Case {
+            name: "folder",
+            files: vec![("model/weights.h5", vec![0])],
+            args: "quantize model --calibration x.npy -o y.pb",
+        },
+        Case {
+            name: "signature_of_a_file",
+            files: vec![("g.pb", pass())],
+            args: "inspect g.pb --signature serve",
+        },
+        Case {
+            name: "saved_model_damaged",
+            files: vec![("model/saved_model.pb", b"\x08\x01\x12\x03abc".to_vec())],
+            args: "run model --feed x=x.npy --fetch y=y.npy",
+        },
+        Case {
+            name: "saved_model_empty",
+            files: vec![("model/saved_model.pb", b"\x08\x01".to_vec())],
+            args: "eval model --data labels.csv",
+        },
         inspect("noise", (0..=255).rev().collect()),
     ]
 }

@@ -14,7 +14,7 @@ pub(super) fn help(bytes: &[u8]) -> &'static str {
         [_, _, _, _, b'T', b'F', b'L', b'3', ..] => {
             "this is a TensorFlow Lite model: give the frozen GraphDef it came from"
         }
-        [0x08, 0x01, 0x12, ..] => "this is a SavedModel: freeze it to a GraphDef first",
+        [0x08, 0x01, 0x12, ..] => "this is the graph of a SavedModel: give the folder it lies in",
         _ => "give a frozen graph as TensorFlow writes it with as_text=False; the file may be damaged",
     }
 }
