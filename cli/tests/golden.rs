@@ -108,3 +108,29 @@ fn quantizing_twice_gives_the_same_bytes() {
     assert!(graph == quantize("b.pb", "2", "--save-ranges"), "one and two threads give other graphs");
     assert!(graph == quantize("c.pb", "1", "--ranges"), "the ranges used again give another graph");
 }
+
+#[test]
+fn saved_models_quantize_without_freezing() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codegen/tests/saved_model");
+    for (name, input, output) in [("keras", "inputs", "output_0"), ("tf1", "image", "probabilities")] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [x, int8, json] = ["x.npy", "int8.pb", "numbers.json"].map(|f| folder.path().join(f));
+        let bytes = std::fs::read(fixtures.join(format!("{name}.x.bin"))).expect("a fixture");
+        let floats: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&w| f32::from_le_bytes(w)).collect();
+        std::fs::write(&x, npy::write(TensorRef::F32(&floats), &[2, 8, 8, 3])).expect("it takes files");
+        let run = |command: &mut Command| {
+            let output = command.output().expect("the tool starts");
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        let tool = || Command::new(env!("CARGO_BIN_EXE_bakelite"));
+        let model = fixtures.join(name);
+        run(tool().arg("quantize").arg(&model).arg("--calibration").arg(&x).arg("-o").arg(&int8));
+        let feed = format!("{input}={}", x.display());
+        let ends = ["--signature", "serving_default", "--feed", &feed, "--output", output];
+        let how = ["--metric", "cosine", "--engine", "reference", "--json"];
+        run(tool().arg("eval").args([&model, &int8]).args(ends).args(how).arg(&json));
+        let json: Value = serde_json::from_slice(&std::fs::read(json).expect("numbers")).expect("JSON");
+        let cosine = json["models"][1]["cosine"].as_f64().unwrap_or_default();
+        assert!(cosine > 0.999, "{name}: {json}");
+    }
+}

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 /// Calls inside calls.
 const DEEPEST: usize = 64;
 /// Nodes of all functions, once a call.
-const MOST: usize = 1 << 20;
+const MOST: usize = 1 << 18;
 
 /// What inlining may still spend; charged before anything is copied, since few bytes can ask for many.
 struct Account {

@@ -9,11 +9,14 @@ use super::library::Library;
 use super::slice::{self, Spec};
 use crate::error::{Problems, Reason};
 use crate::graphdef;
-use crate::tensor::Data;
-use crate::wire::{AttrValue, DataType, MetaGraphDef, NodeDef, TrackableObjectGraph, attr_value::Value};
+use crate::tensor::{self, Data};
+use crate::wire::{
+    AttrValue, DataType, MetaGraphDef, NodeDef, TensorProto, TrackableObjectGraph, attr_value::Value,
+};
 use prost::Message;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+const IDENTITY: &str = "Identity";
 /// The object graph's place in a checkpoint.
 const OBJECTS: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
 
@@ -27,11 +30,14 @@ pub(super) fn restored(library: &Library<'_>, meta: &MetaGraphDef) -> Result<Res
     };
     let (flat, _) = functions::flatten(library, &[format!("^{}", saver.restore_op_name)])
         .or_else(|_| functions::flatten(library, std::slice::from_ref(&saver.restore_op_name)))?;
-    let nodes = by_name(&flat);
+    let origins = Origins::new(&flat);
+    let mut operands: HashMap<&str, Option<[Vec<String>; 2]>> = HashMap::new();
     let assigned = flat.iter().filter(|n| assigns(n)).filter_map(|assign| {
-        let (variable, _) = origin(&nodes, assign.input.first()?)?;
-        let (restore, port) = origin(&nodes, assign.input.get(1)?)?;
-        let (names, slices) = (strings(&nodes, restore, 1)?, strings(&nodes, restore, 2)?);
+        let (variable, _) = origins.get(assign.input.first()?)?;
+        let (restore, port) = origins.get(assign.input.get(1)?)?;
+        let known = operands.entry(&restore.name);
+        let read = || Some([origins.strings(restore, 1)?, origins.strings(restore, 2)?]);
+        let [names, slices] = known.or_insert_with(read).as_ref()?;
         let slice = slices.get(port).filter(|s| !s.is_empty());
         // A slice that cannot be read leaves the variable to be asked for by name, which fails by name.
         let slice = slice.map_or(Some(None), |s| slice::parse(s).map(Some))?;
@@ -39,10 +45,6 @@ pub(super) fn restored(library: &Library<'_>, meta: &MetaGraphDef) -> Result<Res
         Some((variable.name.clone(), (names.get(port)?.clone(), slice)))
     });
     Ok(assigned.collect())
-}
-
-fn by_name(flat: &[NodeDef]) -> HashMap<&str, &NodeDef> {
-    flat.iter().map(|n| (n.name.as_str(), n)).collect()
 }
 
 fn assigns(node: &NodeDef) -> bool {
@@ -61,26 +63,54 @@ fn is_variable(node: &NodeDef) -> bool {
     matches!(node.op.as_str(), "VarHandleOp" | "VariableV2" | "Variable")
 }
 
-/// The node behind identities, and which of its outputs.
-fn origin<'a>(nodes: &HashMap<&str, &'a NodeDef>, edge: &str) -> Option<(&'a NodeDef, usize)> {
-    let mut edge = edge;
-    for _ in 0..=nodes.len() {
-        let (name, port) = edge.split_once(':').unwrap_or((edge, "0"));
-        let node = nodes.get(name)?;
-        if node.op != "Identity" {
-            return Some((node, port.parse().ok()?));
-        }
-        edge = node.input.first()?;
-    }
-    None
+/// Nodes by name, and what lies behind identities.
+struct Origins<'a> {
+    nodes: HashMap<&'a str, &'a NodeDef>,
+    /// Of each identity: the node behind it and which of its outputs. Each is walked once.
+    ends: HashMap<&'a str, Option<(&'a NodeDef, usize)>>,
 }
 
-/// The strings of a node's constant input.
-fn strings(nodes: &HashMap<&str, &NodeDef>, node: &NodeDef, input: usize) -> Option<Vec<String>> {
-    let (constant, _) = origin(nodes, node.input.get(input)?)?;
-    let Some(Value::Tensor(proto)) = constant.attr.get("value")?.value.as_ref() else { return None };
-    let Data::Bytes(list) = graphdef::tensor(proto).ok()?.data else { return None };
-    list.into_iter().map(|s| String::from_utf8(s).ok()).collect()
+impl<'a> Origins<'a> {
+    fn new(flat: &'a [NodeDef]) -> Self {
+        let nodes = flat.iter().map(|n| (n.name.as_str(), n)).collect();
+        let mut origins = Self { nodes, ends: HashMap::new() };
+        for node in flat.iter().filter(|n| n.op == IDENTITY) {
+            if !origins.ends.contains_key(node.name.as_str()) {
+                origins.walk(node);
+            }
+        }
+        origins
+    }
+    fn walk(&mut self, identity: &'a NodeDef) {
+        let (mut way, mut node) = (vec![], identity);
+        let end = loop {
+            // Until the end is known nothing is behind it, so that a circle ends.
+            self.ends.insert(&node.name, None);
+            way.push(node.name.as_str());
+            let Some(edge) = node.input.first() else { break None };
+            let next = self.nodes.get(edge.split(':').next().unwrap_or_default());
+            match next {
+                Some(next) if next.op == IDENTITY && !self.ends.contains_key(next.name.as_str()) => {
+                    node = next
+                }
+                _ => break self.get(edge),
+            }
+        };
+        self.ends.extend(way.into_iter().map(|name| (name, end)));
+    }
+    /// The node behind an edge, and which of its outputs.
+    fn get(&self, edge: &str) -> Option<(&'a NodeDef, usize)> {
+        let (name, port) = edge.split_once(':').unwrap_or((edge, "0"));
+        let node = self.nodes.get(name)?;
+        if node.op == IDENTITY { *self.ends.get(name)? } else { Some((node, port.parse().ok()?)) }
+    }
+    /// The strings of a node's constant input.
+    fn strings(&self, node: &NodeDef, input: usize) -> Option<Vec<String>> {
+        let (constant, _) = self.get(node.input.get(input)?)?;
+        let Some(Value::Tensor(proto)) = constant.attr.get("value")?.value.as_ref() else { return None };
+        let Data::Bytes(list) = graphdef::tensor(proto).ok()?.data else { return None };
+        list.into_iter().map(|s| String::from_utf8(s).ok()).collect()
+    }
 }
 
 /// Keeps what the outputs need of a flat graph and makes its variables constants.
@@ -117,14 +147,14 @@ pub(super) fn freeze(
 
 /// The variables that something in the graph assigns to.
 fn written(flat: &[NodeDef]) -> HashSet<String> {
-    let nodes = by_name(flat);
-    let target = |n: &NodeDef| Some(origin(&nodes, n.input.first()?)?.0.name.clone());
+    let origins = Origins::new(flat);
+    let target = |n: &NodeDef| Some(origins.get(n.input.first()?)?.0.name.clone());
     flat.iter().filter(|n| assigns(n)).filter_map(target).collect()
 }
 
 fn prune<'a>(flat: &mut Vec<NodeDef>, outputs: impl Iterator<Item = &'a String>) {
     let name = |edge: &str| edge.split(':').next().unwrap_or_default().to_owned();
-    let nodes = by_name(flat);
+    let nodes: HashMap<&str, &NodeDef> = flat.iter().map(|n| (n.name.as_str(), n)).collect();
     let (mut open, mut needed) = (outputs.map(|o| name(o)).collect::<Vec<_>>(), HashSet::new());
     while let Some(next) = open.pop() {
         if let Some(node) = nodes.get(next.as_str()).filter(|_| !needed.contains(&next)) {
@@ -144,7 +174,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn value(&mut self, node: &NodeDef) -> Result<crate::wire::TensorProto, Reason> {
+    fn value(&mut self, node: &NodeDef) -> Result<TensorProto, Reason> {
         let missing =
             || Reason::new("a variable without a checkpoint").help("variables/variables.index is not there");
         let bundle = self.bundle.as_mut().ok_or_else(missing)?;
@@ -163,10 +193,12 @@ impl Source<'_> {
         };
         match node.attr.get("dtype").and_then(|a| a.value.as_ref()) {
             Some(Value::Type(dtype)) if *dtype == proto.dtype => Ok(proto),
-            other => Err(Reason::new(format!(
-                "a variable of type {other:?}, of {} in the checkpoint",
-                proto.dtype
-            ))),
+            Some(Value::Type(dtype)) => {
+                let [wanted, stored] =
+                    [*dtype, proto.dtype].map(|t| tensor::name(DataType::try_from(t).unwrap_or_default()));
+                Err(Reason::new(format!("a variable of {wanted}, which is {stored} in the checkpoint")))
+            }
+            _ => Err(Reason::new("a variable without a type")),
         }
     }
 }
@@ -196,22 +228,22 @@ fn set(node: &mut NodeDef, op: &str, attrs: impl IntoIterator<Item = (&'static s
         .collect::<BTreeMap<_, _>>();
 }
 
-fn constant(node: &mut NodeDef, proto: crate::wire::TensorProto) {
+fn constant(node: &mut NodeDef, proto: TensorProto) {
     set(node, "Const", [("dtype", Value::Type(proto.dtype)), ("value", Value::Tensor(proto))]);
 }
 
 /// What read a variable reads a constant: handles' identities take its type, reads become identities, gathers gather.
 fn reads(flat: &mut [NodeDef], types: &HashMap<String, i32>) {
     let found: Vec<Option<i32>> = {
-        let nodes = by_name(flat);
-        let of = |n: &NodeDef| types.get(&origin(&nodes, n.input.first()?)?.0.name).copied();
+        let origins = Origins::new(flat);
+        let of = |n: &NodeDef| types.get(&origins.get(n.input.first()?)?.0.name).copied();
         flat.iter().map(of).collect()
     };
     for (node, dtype) in flat.iter_mut().zip(found) {
         let Some(dtype) = dtype else { continue };
         let simple = node.attr.get("batch_dims").is_none_or(|a| matches!(a.value, None | Some(Value::I(0))));
         match node.op.as_str() {
-            "ReadVariableOp" | "Identity" => set(node, "Identity", [("T", Value::Type(dtype))]),
+            "ReadVariableOp" | "Identity" => set(node, IDENTITY, [("T", Value::Type(dtype))]),
             "ResourceGather" if simple => {
                 let indices = node.attr.get("Tindices").and_then(|a| a.value.clone());
                 let indices = indices.unwrap_or(Value::Type(DataType::DtInt32 as i32));

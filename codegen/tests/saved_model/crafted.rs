@@ -140,7 +140,7 @@ fn variable(change: impl FnOnce(&mut BundleHeaderProto, &mut BundleEntryProto)) 
 fn checkpoints_that_claim_too_much_are_refused() {
     variable(|_, _| ()).expect("unchanged it is sound");
     type Change = fn(&mut BundleHeaderProto, &mut BundleEntryProto);
-    let cases: [(Change, &str); 9] = [
+    let cases: [(Change, &str); 10] = [
         (|h, _| h.num_shards = 2, "variables.data-00000-of-00002: No such file"),
         (|h, _| h.num_shards = i32::MAX, "No such file"),
         (|h, _| h.num_shards = -1, "in shard 0 of 0"),
@@ -150,6 +150,7 @@ fn checkpoints_that_claim_too_much_are_refused() {
         (|_, e| (e.offset, e.size) = (i64::MAX, i64::MAX), "which has 8"),
         (|_, e| e.crc32c ^= 1, "the checksum of the variable \"v\" does not match"),
         (|_, e| e.dtype = DataType::DtString as i32, "of strings"),
+        (|_, e| e.dtype = DataType::DtInt32 as i32, "a variable of float, which is int32 in the checkpoint"),
     ];
     for (change, wanted) in cases {
         let error = variable(change).expect_err(wanted);
@@ -212,4 +213,18 @@ fn long_chains_of_calls_are_walked_once() {
     let calls = (0..=LONG).map(|i| call(&name(i), "pass", &input(i))).collect();
     let graph = read(&model(calls, vec![function("pass", vec![], "x")]), None, &[]).expect("it is the input");
     assert_eq!(graph.to_string(), "x = Placeholder() shape=?\ny = Identity(x)\n-> y\n");
+}
+
+#[test]
+fn long_chains_of_identities_are_walked_once() {
+    const LONG: usize = 50_000;
+    let name = |i: usize| if i == LONG { "y".to_owned() } else { format!("c{i}") };
+    let input = |i: usize| if i == 0 { "x".to_owned() } else { name(i - 1) };
+    let identity = |name: &str, x: &str| node(name, "Identity", &[x], &[("T", Value::Type(FLOAT))]);
+    let mut chain: Vec<NodeDef> = (0..=LONG).map(|i| identity(&name(i), &input(i))).collect();
+    let graph = read(&model(chain.clone(), vec![]), None, &[]).expect("it is a graph");
+    assert_eq!(graph.nodes.len(), LONG + 2);
+    chain[0].input = vec![name(LONG)];
+    let error = read(&model(chain, vec![]), None, &[]).expect_err("a circle");
+    assert!(error.contains("cycle"), "{error}");
 }
