@@ -98,6 +98,15 @@ fn every_op_set_says_the_same() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// TensorFlow infers shapes from `padding`, and refuses a graph whose shapes do not fit; its kernels take the list.
+#[test]
+fn tensorflow_infers_the_extents_that_there_are() {
+    let form = forms().find(|f| f.name == "pad_strided").unwrap();
+    let text = quantized(form, OpSet::Auto).1.to_string();
+    let layer = text.lines().find(|line| line.contains("= QuantizedDepthwiseConv2D")).unwrap();
+    assert!(layer.contains("padding=\"SAME\" padding_list=[0, 0, 0, 1, 0, 1, 0, 0]"), "{layer}");
+}
+
 #[test]
 fn the_report_tells_what_each_operation_reads_and_costs() {
     let form = forms().find(|f| f.name == "hard_swish").unwrap();

@@ -58,7 +58,7 @@ impl Operation for DepthwiseConv2d {
         a.dtype("T", DataType::DtFloat);
         a.hw("strides", self.stride);
         a.hw("dilations", self.dilation);
-        self.padding.write(a, PadAttribute::Explicit);
+        self.padding.write(a);
         a.string("data_format", "NHWC");
     }
     fn arity(&self) -> RangeInclusive<usize> {

@@ -162,7 +162,7 @@ impl Operation for FusedQuantizedConv {
         a.string("data_format", "NHWC");
         a.hw("strides", self.stride);
         a.hw("dilations", self.dilation);
-        self.padding.write(a, PadAttribute::Explicit);
+        self.padding.write(a);
         a.strings("fused_ops", self.fused);
         a.float("alpha", 0.0);
         a.bool("is_filter_const", true);

@@ -67,7 +67,7 @@ impl Operation for Pool {
         a.dtype("T", DataType::DtFloat);
         a.hw("ksize", self.kernel);
         a.hw("strides", self.stride);
-        self.padding.write(a, self.numbers());
+        self.padding.write(a);
         a.string("data_format", "NHWC");
     }
     fn arity(&self) -> RangeInclusive<usize> {

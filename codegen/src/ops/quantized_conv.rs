@@ -192,7 +192,7 @@ impl Operation for QuantizedConv {
         }
         a.hw("strides", self.stride);
         a.hw("dilations", self.dilation);
-        self.padding.write(a, self.pads());
+        self.padding.write(a);
     }
     fn arity(&self) -> RangeInclusive<usize> {
         let inputs = self.fusion().inputs();

@@ -64,7 +64,7 @@ impl Operation for QuantizedPool {
         a.dtype("T", self.dtype);
         a.hw("ksize", self.kernel);
         a.hw("strides", self.stride);
-        self.padding.write(a, PadAttribute::None);
+        self.padding.write(a);
     }
     fn arity(&self) -> RangeInclusive<usize> {
         3..=3

@@ -24,6 +24,14 @@ pub enum Padding {
     Valid,
     /// `[[top, bottom], [left, right]]`.
     Explicit([[usize; 2]; 2]),
+    /// The same as a `padding_list`, which TensorFlow's kernels follow, while its shape inference looks at `padding`
+    /// alone.
+    Listed {
+        /// `[[top, bottom], [left, right]]`.
+        pads: [[usize; 2]; 2],
+        /// Whether `padding` is SAME, or else VALID.
+        same: bool,
+    },
 }
 
 /// Where an op keeps the numbers of an explicit padding.
@@ -43,7 +51,8 @@ impl Padding {
         if numbers == PadAttribute::List {
             let list = a.ints_or("padding_list", vec![])?;
             if !list.is_empty() {
-                return explicit("padding_list", &list);
+                let same = a.string("padding")? == "SAME";
+                return Ok(Self::Listed { pads: explicit("padding_list", &list)?, same });
             }
         }
         let padding = a.string("padding")?;
@@ -51,7 +60,7 @@ impl Padding {
             ("SAME", _) => Ok(Self::Same),
             ("VALID", _) => Ok(Self::Valid),
             ("EXPLICIT", PadAttribute::Explicit) => {
-                explicit("explicit_paddings", &a.ints("explicit_paddings")?)
+                explicit("explicit_paddings", &a.ints("explicit_paddings")?).map(Self::Explicit)
             }
             (_, PadAttribute::Explicit) => {
                 Err(Reason::new(format!("padding {padding:?}")).supported("SAME, VALID or EXPLICIT"))
@@ -59,33 +68,34 @@ impl Padding {
             _ => Err(Reason::new(format!("padding {padding:?}")).supported("SAME or VALID")),
         }
     }
-    /// Writes `padding` and, where it is explicit, the numbers.
-    pub fn write(&self, a: &mut AttributeWriter, numbers: PadAttribute) {
-        let Self::Explicit(pads) = self else {
-            return a.string("padding", if *self == Self::Same { "SAME" } else { "VALID" });
+    /// Writes `padding` and, where they count, the numbers.
+    pub fn write(&self, a: &mut AttributeWriter) {
+        let list = |pads: [[usize; 2]; 2]| {
+            let [[top, bottom], [left, right]] = pads.map(|pair| pair.map(|p| p as i64));
+            [0, 0, top, bottom, left, right, 0, 0]
         };
-        let [[top, bottom], [left, right]] = pads.map(|pair| pair.map(|p| p as i64));
-        let list = [0, 0, top, bottom, left, right, 0, 0];
-        match numbers {
-            PadAttribute::List => {
-                a.string("padding", "VALID");
-                a.ints("padding_list", &list);
-            }
-            PadAttribute::Explicit | PadAttribute::None => {
+        match *self {
+            Self::Same => a.string("padding", "SAME"),
+            Self::Valid => a.string("padding", "VALID"),
+            Self::Explicit(pads) => {
                 a.string("padding", "EXPLICIT");
-                a.ints("explicit_paddings", &list);
+                a.ints("explicit_paddings", &list(pads));
+            }
+            Self::Listed { pads, same } => {
+                a.string("padding", if same { "SAME" } else { "VALID" });
+                a.ints("padding_list", &list(pads));
             }
         }
     }
 }
 
 /// The eight numbers of an NHWC padding; the batch and channel pairs must be zero.
-fn explicit(name: &str, list: &[i64]) -> Result<Padding, Reason> {
+fn explicit(name: &str, list: &[i64]) -> Result<[[usize; 2]; 2], Reason> {
     let small = |p: &i64| (0..=MAX_PAD).contains(p);
     match *list {
         [0, 0, top, bottom, left, right, 0, 0] if list.iter().all(small) => {
             let [top, bottom, left, right] = [top, bottom, left, right].map(|p| p as usize);
-            Ok(Padding::Explicit([[top, bottom], [left, right]]))
+            Ok([[top, bottom], [left, right]])
         }
         _ => Err(Reason::new(format!("{name} {list:?}"))
             .supported(format!("[0, 0, top, bottom, left, right, 0, 0], each 0 to {MAX_PAD}"))),
@@ -122,7 +132,7 @@ impl Geometry {
         };
         for axis in 0..2 {
             let pads = match padding {
-                Padding::Explicit(pads) => Some(pads[axis]),
+                Padding::Explicit(pads) | Padding::Listed { pads, .. } => Some(pads[axis]),
                 Padding::Valid => Some([0, 0]),
                 Padding::Same => None,
             };

@@ -120,7 +120,7 @@ pub fn conv(layer: &Layer, old: &Op, types: Types, op_set: OpSet) -> Result<Opti
     let explicit = Attributes::new(old.name(), &attributes(old).0).string("padding")? == "EXPLICIT";
     let classic = if op_set == OpSet::Fused { None } else { classic_name(layer, types, explicit) };
     let op = match classic {
-        Some(name) => classic_conv(name, old, types, explicit)?,
+        Some(name) => classic_conv(name, layer, old, types)?,
         None if op_set == OpSet::Classic => return Ok(None),
         None => fused_conv(layer, old, types)?,
     };
@@ -148,8 +148,9 @@ fn classic_name(layer: &Layer, types: Types, explicit: bool) -> Option<&'static 
     })
 }
 
-/// An explicit padding is VALID with a `padding_list` here.
-fn classic_conv(name: &str, old: &Op, types: Types, explicit: bool) -> Result<Op, Reason> {
+/// An explicit padding is a `padding_list` here, which TensorFlow's shape inference does not see: beside it stands what
+/// comes nearest.
+fn classic_conv(name: &str, layer: &Layer, old: &Op, types: Types) -> Result<Op, Reason> {
     let from = attributes(old);
     op(name, |a| {
         a.dtype("Tinput", types.x);
@@ -162,11 +163,24 @@ fn classic_conv(name: &str, old: &Op, types: Types, explicit: bool) -> Result<Op
             a.dtype("Tsummand", summand);
         }
         copy(&from.0, a, &["strides", "padding", "dilations"]);
-        a.ints("padding_list", &[]);
-        if explicit {
-            a.string("padding", "VALID");
-            a.ints("padding_list", &integers(old, "explicit_paddings"));
+        let pads = integers(old, "explicit_paddings");
+        if !pads.is_empty() {
+            a.string("padding", if as_same(layer, old, &pads) { "SAME" } else { "VALID" });
         }
+        a.ints("padding_list", &pads);
+    })
+}
+
+/// Whether explicit pads are as many as SAME makes for some extent, so that outputs have its extent. For a window that
+/// reaches over `reach` pixels these are `reach - stride ..= reach - 1`.
+fn as_same(layer: &Layer, old: &Op, pads: &[i64]) -> bool {
+    let (stride, dilation) = (integers(old, "strides"), integers(old, "dilations"));
+    (0..2).all(|axis| {
+        let at = |list: &[i64]| list.get(1 + axis).copied().unwrap_or(1);
+        let kernel = layer.weights.shape.get(axis).map_or(1, |&taps| taps as i64);
+        let most = (kernel - 1) * at(&dilation);
+        let all: i64 = pads.iter().skip(2 + 2 * axis).take(2).sum();
+        all <= most && most < all + at(&stride)
     })
 }
 

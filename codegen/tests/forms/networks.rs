@@ -52,6 +52,12 @@ const FORMS: &[Form] = &[
     form("swish", swish, &[("Sigmoid", 1), ("QuantizeV2", 2), ("Dequantize", 2)], 32.0),
     form("scaled", scaled, &[("Relu", 1), ("QuantizeV2", 2), ("Dequantize", 2)], 32.0),
     form("wide_sum", wide_sum, &[("AddN", 1), ("QuantizeV2", 3)], 25.0),
+    form(
+        "pad_strided",
+        pad_strided,
+        &[("Pad", 0), ("QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize", 1)],
+        34.0,
+    ),
     form("head", head, &[("QuantizedConv2DWithBias", 1), ("Dequantize", 1), ("Softmax", 1)], 40.0),
     form("head_relu6", head_relu6, &[("QuantizedDepthwiseConv2DWithBias", 1), ("Relu6", 1)], 34.0),
 ];
@@ -205,6 +211,21 @@ fn moves(n: &mut Network) -> Edge {
         a.dtype("Taxis", DataType::DtInt32);
     });
     last(n, y, 4)
+}
+
+/// As Keras writes MobileNet's strided layers.
+fn pad_strided(n: &mut Network) -> Edge {
+    let a = first(n);
+    let pads = n.constant(Tensor { shape: vec![4, 2], ..Tensor::ints(&[0, 0, 0, 1, 0, 1, 0, 0]) });
+    let y = n.with("Pad", &[a, pads], |_| {});
+    let (w, bias) = (n.weights(&[3, 3, 8, 1]), n.weights(&[8]));
+    let y = n.with("DepthwiseConv2dNative", &[y, w], |a| {
+        a.hw("strides", [2, 2]);
+        a.string("padding", "VALID");
+    });
+    let y = n.op("BiasAdd", &[y, bias]);
+    let y = n.op("Relu6", &[y]);
+    last(n, y, 8)
 }
 
 fn hard_sigmoid(n: &mut Network, x: Edge) -> Edge {
