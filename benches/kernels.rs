@@ -5,7 +5,7 @@
 
 use bakelite_kernels::conv::{self, Conv};
 use bakelite_kernels::dwconv::{self, DwConv};
-use bakelite_kernels::epilogue::{Finish, Linear, NoSum, Requantize, SumU8};
+use bakelite_kernels::epilogue::{Finish, Linear, NoSum, SumU8, ToU8};
 use bakelite_kernels::isa::{self, Isa, Name, Program};
 use bakelite_kernels::peak::Peak;
 use bakelite_kernels::{PerChannel, Place, Window};
@@ -67,7 +67,7 @@ impl Layer {
     }
 }
 
-const REQUANTIZE: Requantize = Requantize { inverse: 1.7, low: 0, high: 255, zero_point: 0 };
+const TO_U8: ToU8 = ToU8 { inverse: 1.7 };
 
 /// Bytes that begin on a cache line.
 struct Aligned(Vec<u64>);
@@ -133,7 +133,7 @@ impl Program for Benches<'_> {
 }
 
 fn conv<I: Isa>(criterion: &mut Criterion, isa: I, layer: &Layer) {
-    let (sum, no_sum) = (SumU8 { place: layer.y(), zero_point: 0, scale: 0.3 }, NoSum);
+    let (sum, no_sum) = (SumU8 { place: layer.y(), scale: 0.3 }, NoSum);
     macro_rules! with_rows {
         ($rows:expr, $($mr:literal)*) => { match ($rows, layer.sum) {
             $(($mr, true) => conv_rows::<I, $mr, _>(criterion, isa, layer, sum),
@@ -153,7 +153,7 @@ fn conv_rows<I: Isa, const MR: usize, S>(criterion: &mut Criterion, isa: I, laye
 where
     S: bakelite_kernels::epilogue::Sum<Summand = u8>,
 {
-    let epilogue = Finish { sum, activation: Linear, output: REQUANTIZE };
+    let epilogue = Finish { sum, activation: Linear, output: TO_U8 };
     let params = conv::Params { x: layer.x(), y: layer.y(), window: layer.window(), zero_point: 0, epilogue };
     let mut buffers = Buffers::new(layer, params.packed_bytes());
     let hwio = weights(layer.kernel * layer.kernel * layer.channels[0] * layer.channels[1]);
@@ -171,7 +171,7 @@ where
 }
 
 fn dwconv<I: Isa>(criterion: &mut Criterion, isa: I, layer: &Layer) {
-    let epilogue = Finish { sum: NoSum, activation: Linear, output: REQUANTIZE };
+    let epilogue = Finish { sum: NoSum, activation: Linear, output: TO_U8 };
     let params =
         dwconv::Params { x: layer.x(), y: layer.y(), window: layer.window(), zero_point: 0, epilogue };
     let mut buffers = Buffers::new(layer, params.packed_bytes());

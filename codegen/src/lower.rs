@@ -29,13 +29,15 @@ mod operand;
 mod product;
 mod round;
 mod site;
+mod stages;
 
 pub use blob::{Blob, Section};
 pub use call::{Call, Field};
 pub use literal::Literal;
 pub use operand::{BufferId, Element, Memory, Operand, nhwc};
-pub use product::{Activation, Output, Product, Stages, Sum};
+pub use product::Product;
 pub use site::Site;
+pub use stages::{Activation, Output, Stages, Sum};
 
 /// Pixels `[top, bottom, left, right]` around an image.
 pub type Halo = [usize; 4];

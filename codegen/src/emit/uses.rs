@@ -29,9 +29,12 @@ const EPILOGUE: &[&str] = &[
     "Relu6",
     "Requantize",
     "SumF32",
+    "SumI8",
     "SumU8",
     "ToF32",
     "ToI32",
+    "ToI8",
+    "ToU8",
 ];
 
 /// Imports for every name that is used.

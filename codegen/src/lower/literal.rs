@@ -56,10 +56,13 @@ literal! { copy::Params { x, y, flip } }
 literal! { halo::Params { y, halo, zero_point } }
 literal! { conv::Params<epilogue> { x, y, window, zero_point, epilogue } }
 literal! { dwconv::Params<epilogue> { x, y, window, zero_point, epilogue } }
-literal! { in epilogue: SumU8 { place, zero_point, scale } }
+literal! { in epilogue: SumU8 { place, scale } }
+literal! { in epilogue: SumI8 { place, scale } }
 literal! { in epilogue: SumF32 { place } }
 literal! { in epilogue: LeakyRelu { alpha } }
 literal! { in epilogue: Requantize { inverse, low, high, zero_point } }
+literal! { in epilogue: ToU8 { inverse } }
+literal! { in epilogue: ToI8 { inverse } }
 literal! { in epilogue: ToI32 { inverse } }
 
 literal! { combine::Decode { zero_point, scale } }

@@ -11,10 +11,9 @@
 //! a kernel loads them with the panels, and a layer of 2048 channels stays readable.
 use crate::cost::{self, Work};
 use crate::error::Reason;
-use crate::lower::{Call, Element, Field, Literal, Operand, Site};
-use bakelite_kernels::{PerChannel, Window, conv, dwconv, epilogue};
-use proc_macro2::TokenStream;
-use quote::quote;
+use crate::lower::stages::{Placed, Stages};
+use crate::lower::{Call, Element, Field, Operand, Site};
+use bakelite_kernels::{PerChannel, Window, conv, dwconv};
 
 /// A product with weights, of whatever op.
 #[derive(Clone, Debug)]
@@ -35,60 +34,6 @@ pub struct Product<'a> {
     pub stages: Stages,
 }
 
-/// The epilogue, before its summand has a place.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stages {
-    /// What is added.
-    pub sum: Sum,
-    /// What follows.
-    pub activation: Activation,
-    /// What is written.
-    pub output: Output,
-}
-
-/// The summand of an epilogue.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Sum {
-    /// None.
-    None,
-    /// Quantized input `input`, one step of which is `scale`.
-    Quantized {
-        /// Which input.
-        input: usize,
-        /// Real value of one step.
-        scale: f32,
-    },
-    /// Float input `input`.
-    Float {
-        /// Which input.
-        input: usize,
-    },
-}
-
-/// The activation of an epilogue.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
-    /// v.
-    Linear,
-    /// max(v, 0).
-    Relu,
-    /// min(max(v, 0), 6).
-    Relu6,
-    /// v or alpha * v.
-    LeakyRelu(f32),
-}
-
-/// What an epilogue writes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Output {
-    /// Bytes; see [`epilogue::Requantize`].
-    Bytes(epilogue::Requantize),
-    /// i32; see [`epilogue::ToI32`].
-    I32(epilogue::ToI32),
-    /// The real value.
-    F32,
-}
-
 impl Site<'_, '_> {
     /// Lowers a product to output 0.
     pub fn product(&mut self, product: Product<'_>) -> Result<(), Reason> {
@@ -100,9 +45,10 @@ impl Site<'_, '_> {
         }
         let x = self.x_under(product.x, &product.window, extent)?;
         let zero_point = self.x.get(product.x).map_or(0, |fact| Element::zero_point(fact.dtype));
-        let start = start(&product, zero_point)?;
+        let sums = Sums::new(&product, zero_point)?;
         let (stages, summand) = self.stages(product.stages)?;
-        let per_channel = PerChannel { start: &start, scale: &product.scale, bias: &product.bias };
+        let stages = stages.lean(sums.greatest(&product));
+        let per_channel = PerChannel { start: &sums.start, scale: &product.scale, bias: &product.bias };
         let operands = Operands { x, y, summand, zero_point, stages };
         if product.depthwise && x.place.channels == y.place.channels {
             self.dwconv(&product, per_channel, operands)
@@ -161,24 +107,6 @@ impl Site<'_, '_> {
         self.call(o.bind(call.field("weights", Field::Weights(image))));
         Ok(())
     }
-
-    /// The epilogue with its summand's place.
-    fn stages(&mut self, stages: Stages) -> Result<(Placed, Option<Operand>), Reason> {
-        let Stages { sum, activation, output } = stages;
-        let (sum, summand) = match sum {
-            Sum::None => (PlacedSum::None, None),
-            Sum::Quantized { input, scale } => {
-                let x = self.x(input)?;
-                let zero_point = self.x.get(input).map_or(0, |fact| Element::zero_point(fact.dtype));
-                (PlacedSum::U8(epilogue::SumU8 { place: x.place, zero_point, scale }), Some(x))
-            }
-            Sum::Float { input } => {
-                let x = self.x(input)?;
-                (PlacedSum::F32(epilogue::SumF32 { place: x.place }), Some(x))
-            }
-        };
-        Ok((Placed { sum, activation, output }, summand))
-    }
 }
 
 /// What a product's call is bound to.
@@ -198,73 +126,44 @@ impl Operands {
     }
 }
 
-/// An epilogue whose types are told by its values; in generated code they are types.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Placed {
-    sum: PlacedSum,
-    activation: Activation,
-    output: Output,
+/// The accumulators: start values, and bounds that hold whatever the activations are.
+struct Sums {
+    /// `-zero_point * Σ w`, one an output channel.
+    start: Vec<i32>,
+    /// No accumulator of the channel is greater, start value included.
+    bound: Vec<i64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum PlacedSum {
-    None,
-    U8(epilogue::SumU8),
-    F32(epilogue::SumF32),
-}
-
-impl Placed {
-    /// Types or values of the three stages.
-    fn stages(&self, token: fn(&dyn Literal) -> TokenStream) -> [TokenStream; 3] {
-        let sum = match &self.sum {
-            PlacedSum::None => token(&epilogue::NoSum),
-            PlacedSum::U8(sum) => token(sum),
-            PlacedSum::F32(sum) => token(sum),
-        };
-        let activation = match self.activation {
-            Activation::Linear => token(&epilogue::Linear),
-            Activation::Relu => token(&epilogue::Relu),
-            Activation::Relu6 => token(&epilogue::Relu6),
-            Activation::LeakyRelu(alpha) => token(&epilogue::LeakyRelu { alpha }),
-        };
-        let output = match &self.output {
-            Output::Bytes(output) => token(output),
-            Output::I32(output) => token(output),
-            Output::F32 => token(&epilogue::ToF32),
-        };
-        [sum, activation, output]
-    }
-}
-
-impl Literal for Placed {
-    fn ty(&self) -> TokenStream {
-        let [sum, activation, output] = self.stages(|stage| stage.ty());
-        quote!(Finish<#sum, #activation, #output>)
-    }
-    fn value(&self) -> TokenStream {
-        let [sum, activation, output] = self.stages(|stage| stage.value());
-        quote!(Finish { sum: #sum, activation: #activation, output: #output })
-    }
-}
-
-/// The accumulators' start values, and the proof that no accumulator overflows.
-fn start(product: &Product<'_>, zero_point: u8) -> Result<Vec<i32>, Reason> {
-    let channels = product.scale.len();
-    let mut sums = vec![(0i64, 0i64); channels];
-    for row in product.weights.chunks(channels.max(1)) {
-        for ((sum, magnitude), &w) in sums.iter_mut().zip(row) {
-            *sum += i64::from(w);
-            *magnitude += i64::from(w).abs();
+impl Sums {
+    /// Proves that no accumulator leaves i32.
+    fn new(product: &Product<'_>, zero_point: u8) -> Result<Self, Reason> {
+        let channels = product.scale.len();
+        let mut sums = vec![(0i64, 0i64); channels];
+        for row in product.weights.chunks(channels.max(1)) {
+            for ((sum, magnitude), &w) in sums.iter_mut().zip(row) {
+                *sum += i64::from(w);
+                *magnitude += i64::from(w).abs();
+            }
         }
+        let worst = |&(_, magnitude): &(i64, i64)| magnitude * (255 + i64::from(zero_point));
+        let bound: Vec<i64> = sums.iter().map(worst).collect();
+        if let Some(c) = bound.iter().position(|&bound| bound > i64::from(i32::MAX)) {
+            let found = format!("the accumulator of output channel {c} may reach {}", bound[c]);
+            return Err(Reason::new(found)
+                .supported(format!("at most {}", i32::MAX))
+                .help("split the product along its inputs, or leave it in fp32"));
+        }
+        let start = sums.iter().map(|&(sum, _)| (-i64::from(zero_point) * sum) as i32).collect();
+        Ok(Self { start, bound })
     }
-    let worst = |magnitude: i64| magnitude * (255 + i64::from(zero_point));
-    if let Some(c) = sums.iter().position(|&(_, m)| worst(m) > i64::from(i32::MAX)) {
-        let found = format!("the accumulator of output channel {c} may reach {}", worst(sums[c].1));
-        return Err(Reason::new(found)
-            .supported(format!("at most {}", i32::MAX))
-            .help("split the product along its inputs, or leave it in fp32"));
+
+    /// The greatest magnitude of `acc * scale + bias`.
+    fn greatest(&self, product: &Product<'_>) -> f64 {
+        let channels = self.bound.iter().zip(product.scale.iter().zip(&product.bias));
+        let each = channels
+            .map(|(&bound, (&scale, &bias))| bound as f64 * f64::from(scale).abs() + f64::from(bias).abs());
+        each.fold(0.0, f64::max)
     }
-    Ok(sums.iter().map(|&(sum, _)| (-i64::from(zero_point) * sum) as i32).collect())
 }
 
 /// A depthwise convolution with a multiplier as a dense one: weights `[tap, in * multiplier]` become `[tap, in, out]`,
@@ -295,6 +194,7 @@ fn check_weights(weights: &[i8], wanted: usize) -> Result<(), Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lower::{Activation, Output, Sum};
 
     fn product(weights: &[i8]) -> Product<'_> {
         let (sum, activation, output) = (Sum::None, Activation::Linear, Output::F32);
@@ -306,16 +206,16 @@ mod tests {
 
     #[test]
     fn start_values_are_the_zero_point_times_the_weights() {
-        assert_eq!(start(&product(&[1, -2, 3, 4]), 128).unwrap(), [-512, -256]);
-        assert_eq!(start(&product(&[1, -2, 3, 4]), 0).unwrap(), [0, 0]);
+        assert_eq!(Sums::new(&product(&[1, -2, 3, 4]), 128).unwrap().start, [-512, -256]);
+        assert_eq!(Sums::new(&product(&[1, -2, 3, 4]), 0).unwrap().start, [0, 0]);
     }
 
     #[test]
     fn an_accumulator_that_may_overflow_is_refused() {
         let weights = vec![-128; 2 * 70_000];
-        let error = start(&product(&weights), 0).unwrap_err();
+        let error = Sums::new(&product(&weights), 0).err().unwrap();
         assert_eq!(error.found, "the accumulator of output channel 0 may reach 2284800000");
-        assert!(start(&product(&weights[..2 * 65_000]), 0).is_ok());
+        assert!(Sums::new(&product(&weights[..2 * 65_000]), 0).is_ok());
     }
 
     #[test]

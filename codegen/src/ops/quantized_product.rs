@@ -176,9 +176,14 @@ fn add<A: epilogue::Activation, O: epilogue::Output>(
         Sum::None => run(product, Finish { sum: epilogue::NoSum, activation, output }, acc, &[]),
         Sum::Quantized { scale, .. } => {
             let tensor = summand.ok_or_else(missing)?;
-            let sum = epilogue::SumU8 { place, zero_point: zero_point(tensor.dtype), scale };
             let bytes = stored(tensor)?;
-            run(product, Finish { sum, activation, output }, acc, &bytes)
+            if zero_point(tensor.dtype) == 0 {
+                let sum = epilogue::SumU8 { place, scale };
+                run(product, Finish { sum, activation, output }, acc, &bytes)
+            } else {
+                let sum = epilogue::SumI8 { place, scale };
+                run(product, Finish { sum, activation, output }, acc, &bytes)
+            }
         }
         Sum::Float { .. } => {
             let sum = epilogue::SumF32 { place };

@@ -163,7 +163,8 @@ fn epilogues() {
     for (seed, oc) in [(1, 64), (2, 33), (3, 16), (4, 121)] {
         let case = Case { y: [2, 3, 5], oc, gap: [0, 7], zero_point: 128, seed, ..BASE };
         let place = case.summand();
-        let u8_sum = |zero_point| SumU8 { place, zero_point, scale: 0.37 };
+        let u8_sum = SumU8 { place, scale: 0.37 };
+        let i8_sum = SumI8 { place, scale: 0.37 };
         let signed_sum = Requantize { high: 127, ..QUINT8 };
         let f32_sum = SumF32 { place };
         let leaky = LeakyRelu { alpha: 0.1 };
@@ -171,11 +172,13 @@ fn epilogues() {
         let f = &mut failures;
         case.check::<4, _>(f, Finish { sum: NoSum, activation: Linear, output: QINT8 });
         case.check::<4, _>(f, Finish { sum: NoSum, activation: Relu, output: QUINT8 });
+        case.check::<4, _>(f, Finish { sum: u8_sum, activation: Linear, output: ToU8 { inverse: 1.7 } });
+        case.check::<4, _>(f, Finish { sum: i8_sum, activation: Linear, output: ToI8 { inverse: 1.3 } });
         case.check::<4, _>(f, Finish { sum: NoSum, activation: Relu6, output: QINT8 });
         case.check::<4, _>(f, Finish { sum: NoSum, activation: leaky, output: QINT8 });
-        case.check::<4, _>(f, Finish { sum: u8_sum(0), activation: Relu, output: QUINT8 });
-        case.check::<4, _>(f, Finish { sum: u8_sum(128), activation: Relu, output: signed_sum });
-        case.check::<4, _>(f, Finish { sum: u8_sum(128), activation: Linear, output: to_i32 });
+        case.check::<4, _>(f, Finish { sum: u8_sum, activation: Relu, output: QUINT8 });
+        case.check::<4, _>(f, Finish { sum: i8_sum, activation: Relu, output: signed_sum });
+        case.check::<4, _>(f, Finish { sum: i8_sum, activation: Linear, output: to_i32 });
         case.check::<4, _>(f, Finish { sum: f32_sum, activation: Relu, output: to_i32 });
         case.check::<4, _>(f, Finish { sum: f32_sum, activation: Linear, output: ToF32 });
         case.check::<4, _>(f, Finish { sum: NoSum, activation: Relu, output: ToF32 });

@@ -111,7 +111,7 @@ fn fills_and_epilogues() {
             let case = Case { channels, zero_point, fill, gap: [0, 9], ..BASE };
             let [batch, height, width] = case.y;
             let place = Place::dense([batch, height, width, channels]);
-            let sum = SumU8 { place, zero_point: 128, scale: 0.37 };
+            let sum = SumI8 { place, scale: 0.37 };
             let f = &mut failures;
             case.check(f, PLAIN);
             case.check(f, Finish { sum: NoSum, activation: Relu6, output: QINT8 });

@@ -25,7 +25,7 @@ impl Activation for Linear {
     }
 }
 
-/// `v > 0 ? v : 0`. Before a [`Requantize`](super::Requantize) with `low` = 0 and zero point 0, [`Linear`] gives the same bits for less.
+/// `v > 0 ? v : 0`. Before a [`ToU8`](super::ToU8), [`Linear`] gives the same bits for less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relu;
 

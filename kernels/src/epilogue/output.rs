@@ -45,6 +45,64 @@ impl Requantize {
     }
 }
 
+/// To quint8: `RNE(clamp(v * inverse, 0, 255))`, where the compiler of the network has proved |v * inverse| < 2^31: what
+/// remains of a [`Requantize`] is a multiplication and what packing does by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ToU8 {
+    /// `1 / scale` of the output, rounded once.
+    pub inverse: f32,
+}
+
+/// To qint8, stored with 128 added: `RNE(clamp(v * inverse, -128, 127)) + 128`; see [`ToU8`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ToI8 {
+    /// `1 / scale` of the output, rounded once.
+    pub inverse: f32,
+}
+
+impl ToU8 {
+    const ZERO_POINT: u8 = 0;
+
+    /// The general form.
+    pub const fn requantize(self) -> Requantize {
+        Requantize { inverse: self.inverse, low: 0, high: 255, zero_point: Self::ZERO_POINT }
+    }
+}
+
+impl ToI8 {
+    const ZERO_POINT: u8 = 128;
+
+    /// The general form.
+    pub const fn requantize(self) -> Requantize {
+        Requantize { inverse: self.inverse, low: -128, high: 127, zero_point: Self::ZERO_POINT }
+    }
+}
+
+/// The two that end in all 256 bytes.
+macro_rules! whole_byte {
+    ($($output:ident)*) => {$(
+        impl Output for $output {
+            type Out = u8;
+
+            fn reference(&self, v: f32) -> u8 {
+                self.requantize().reference(v)
+            }
+
+            #[inline(always)]
+            fn store<I: Isa, const NV: usize>(&self, isa: I, v: [I::F32; NV], y: &mut [u8]) {
+                let inverse = isa.splat_f32(self.inverse);
+                let mut q = [isa.splat_i32(0); NV];
+                for s in 0..NV {
+                    q[s] = isa.round(isa.mul(v[s], inverse));
+                }
+                isa.narrow(q, Narrow { zero_point: Self::ZERO_POINT, low: 0, high: 255 }, y);
+            }
+        }
+    )*};
+}
+
+whole_byte!(ToU8 ToI8);
+
 /// Keeps conversion to i32 from overflowing upwards; any bound that i16 saturation swallows will do.
 const ABOVE_I16: f32 = 65536.0;
 

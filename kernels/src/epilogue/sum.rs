@@ -45,18 +45,23 @@ impl Sum for NoSum {
     }
 }
 
-/// A quantized summand: `v = fma(f32(summand - zero_point), scale, v)`.
+/// A quantized summand: `v = fma(f32(summand - ZERO_POINT), scale, v)`. The zero point is part of the type, since
+/// nothing is subtracted where it is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SumU8 {
+pub struct SumBytes<const ZERO_POINT: u8> {
     /// Where it lies.
     pub place: Place,
-    /// 0, or 128 for a signed tensor.
-    pub zero_point: u8,
     /// Real value of one step.
     pub scale: f32,
 }
 
-impl Sum for SumU8 {
+/// A quint8 summand.
+pub type SumU8 = SumBytes<0>;
+
+/// A qint8 summand, stored with 128 added.
+pub type SumI8 = SumBytes<128>;
+
+impl<const ZERO_POINT: u8> Sum for SumBytes<ZERO_POINT> {
     type Summand = u8;
 
     #[inline(always)]
@@ -65,16 +70,19 @@ impl Sum for SumU8 {
     }
 
     fn reference(&self, v: f32, summand: u8) -> f32 {
-        quant::fma(f32::from(summand) - f32::from(self.zero_point), self.scale, v)
+        quant::fma(f32::from(summand) - f32::from(ZERO_POINT), self.scale, v)
     }
 
     #[inline(always)]
     fn add<I: Isa, const NV: usize>(&self, isa: I, mut v: [I::F32; NV], summand: &[u8]) -> [I::F32; NV] {
         let scale = isa.splat_f32(self.scale);
-        let zero = isa.splat_i32(-i32::from(self.zero_point));
-        let summand = isa.widen::<NV>(summand);
+        let zero = isa.splat_i32(-i32::from(ZERO_POINT));
+        let mut summand = isa.widen::<NV>(summand);
         for s in 0..NV {
-            v[s] = isa.fma(isa.to_f32(isa.add_i32(summand[s], zero)), scale, v[s]);
+            if ZERO_POINT != 0 {
+                summand[s] = isa.add_i32(summand[s], zero);
+            }
+            v[s] = isa.fma(isa.to_f32(summand[s]), scale, v[s]);
         }
         v
     }

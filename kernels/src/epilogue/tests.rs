@@ -92,6 +92,11 @@ fn outputs() {
     check(f, Finish { sum: NoSum, activation: Linear, output: QUINT8 }, |_| 0);
     check(f, Finish { sum: NoSum, activation: Linear, output: QINT8 }, |_| 0);
     check(f, Finish { sum: NoSum, activation: Linear, output: narrow }, |_| 0);
+    // The greatest |v| of `check` is 2^31 * 1e9: an inverse that keeps the product below 2^31.
+    for inverse in [4e-10, 3e-11, 1e-13] {
+        check(f, Finish { sum: NoSum, activation: Linear, output: ToU8 { inverse } }, |_| 0);
+        check(f, Finish { sum: NoSum, activation: Linear, output: ToI8 { inverse } }, |_| 0);
+    }
     check(f, Finish { sum: NoSum, activation: Linear, output: ToI32 { inverse: 1.0 } }, |_| 0);
     check(f, Finish { sum: NoSum, activation: Linear, output: ToI32 { inverse: 1e6 } }, |_| 0);
     check(f, Finish { sum: NoSum, activation: Linear, output: ToF32 }, |_| 0);
@@ -111,13 +116,13 @@ fn activations() {
 fn sums() {
     let mut failures = Failures::default();
     let f = &mut failures;
-    for zero_point in [0, 128] {
-        // 0.1 has no short form: the product is inexact, and a second rounding would show.
-        for scale in [0.1, 0.5, 1e-7] {
-            let sum = SumU8 { place: PLACE, zero_point, scale };
-            check(f, Finish { sum, activation: Linear, output: ToF32 }, |i| (i * 97) as u8);
-            check(f, Finish { sum, activation: Relu, output: QINT8 }, |i| (i * 97) as u8);
-        }
+    // 0.1 has no short form: the product is inexact, and a second rounding would show.
+    for scale in [0.1, 0.5, 1e-7] {
+        let (sum, signed) = (SumU8 { place: PLACE, scale }, SumI8 { place: PLACE, scale });
+        check(f, Finish { sum, activation: Linear, output: ToF32 }, |i| (i * 97) as u8);
+        check(f, Finish { sum, activation: Relu, output: QINT8 }, |i| (i * 97) as u8);
+        check(f, Finish { sum: signed, activation: Linear, output: ToF32 }, |i| (i * 97) as u8);
+        check(f, Finish { sum: signed, activation: Relu, output: QINT8 }, |i| (i * 97) as u8);
     }
     let sum = SumF32 { place: PLACE };
     check(f, Finish { sum, activation: Linear, output: ToF32 }, |i| i as f32 * 0.7 - 300.0);
