@@ -10,7 +10,7 @@
 //! pixels * oc * kernel_h * kernel_w * ic MACs; the weights are read once per group of rows that fits registers.
 
 use crate::epilogue::Epilogue;
-use crate::igemm::{self, Panels};
+use crate::igemm::{self, Padding, Panels};
 use crate::isa::{Isa, Kernel};
 use crate::pack::{self, PerChannel, Runs, Weights};
 use crate::tile::Tiles;
@@ -77,6 +77,15 @@ impl<E> Params<E> {
             let tap = ky * self.window.kernel[1] + kx;
             if byte < runs.bytes { hwio[(tap * ic + byte % ic) * oc + c] } else { 0 }
         });
+    }
+
+    /// Where padding holds zeros, and enough of it: telling it apart costs more than 2 % of the taps.
+    #[inline(always)]
+    fn padding(&self, runs: Runs) -> Option<Padding> {
+        let Self { x, y, window, zero_point, .. } = *self;
+        let columns = runs.count[1] == 1 && window.kernel[1] > 1 && x.channels.is_multiple_of(4);
+        let padding = Padding { window, extent: [x.height, x.width], columns };
+        (zero_point == 0 && window.kernel != [1, 1] && y.height <= 32).then_some(padding)
     }
 
     /// Sees a packed image.
@@ -171,12 +180,13 @@ impl<const MR: usize, E: Epilogue> Kernel for Conv<'_, MR, E> {
         let ((x0, dx), (y0, dy)) = (window::under(x, window), window::plain(y));
         let (s0, ds) = window::plain(&epilogue.summand());
         let walk = Walk::new([y.height, y.width], [x0, y0, s0], [dx, dy, ds]);
+        let padding = self.params.padding(runs);
         let mut panels = self.weights.panels;
         for group in pack::groups(self.params.lanes()) {
             let (now, rest) = panels.split_at(group.vectors * runs.total_k4());
             panels = rest;
             let tiles = Tiles {
-                sums: Panels { runs, x: self.x, panels: now },
+                sums: Panels { runs, x: self.x, panels: now, padding },
                 epilogue: *epilogue,
                 weights: self.weights,
                 group,

@@ -177,6 +177,7 @@ impl Sums for Taps<'_> {
         part: usize,
         first: usize,
         at: [usize; MR],
+        _pixel: Option<[usize; 2]>,
     ) -> [[I::I32; NV]; MR] {
         let [kernel_h, kernel_w] = self.kernel;
         if MR == 4

@@ -8,6 +8,8 @@ use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::pack::Runs;
 use crate::tile::{Sums, Tiles};
+use crate::window::Window;
+use core::ops::Range;
 
 /// Rows of a tile of NV vectors: MR*NV sums and `min(MR, NV) + 1` factors must fit the registers, and about ten sums
 /// hide the latency of a dot product where two are started in a cycle.
@@ -50,6 +52,44 @@ pub(crate) struct Panels<'a> {
     pub(crate) x: &'a [u8],
     /// The group's own panels.
     pub(crate) panels: &'a [[i8; 64]],
+    /// What need not be computed.
+    pub(crate) padding: Option<Padding>,
+}
+
+/// Taps on padding that holds zeros, which add nothing: for a tile in one row of pixels, the rows of taps above and
+/// below the input, and one pixel's columns of taps at either end of the row.
+#[derive(Clone, Copy)]
+pub(crate) struct Padding {
+    pub(crate) window: Window,
+    /// Height and width of the input.
+    pub(crate) extent: [usize; 2],
+    /// Whether a column of taps is a whole number of steps.
+    pub(crate) columns: bool,
+}
+
+/// The taps that a tile computes: rows; and columns, if not all for all its pixels.
+struct Inside {
+    rows: Range<usize>,
+    columns: Option<Columns>,
+}
+
+/// Columns of taps: before `first` the first pixel has them on padding, from `last` on the last pixel.
+struct Columns {
+    first: usize,
+    last: usize,
+    count: usize,
+}
+
+impl Padding {
+    #[inline(always)]
+    fn inside<const MR: usize>(&self, [oy, ox]: [usize; 2]) -> Inside {
+        let [extent, count] = [self.extent[1], self.window.kernel[1]];
+        let (first, last) =
+            (self.window.inside(1, ox, extent).start, self.window.inside(1, ox + MR - 1, extent).end);
+        let edge = self.columns && (first > 0 || last < count);
+        let columns = edge.then_some(Columns { first, last, count });
+        Inside { rows: self.window.inside(0, oy, self.extent[0]), columns }
+    }
 }
 
 impl Sums for Panels<'_> {
@@ -61,24 +101,37 @@ impl Sums for Panels<'_> {
         part: usize,
         _first: usize,
         at: [usize; MR],
+        pixel: Option<[usize; 2]>,
     ) -> [[I::I32; NV]; MR] {
+        let [count_y, count_x] = self.runs.count;
+        let inside = self.padding.zip(pixel).map(|(padding, pixel)| padding.inside::<MR>(pixel));
+        let Inside { rows, columns } = inside.unwrap_or(Inside { rows: 0..count_y, columns: None });
         let k4 = self.runs.k4();
-        let mut panels = self.panels;
-        for ky in 0..self.runs.count[0] {
-            for kx in 0..self.runs.count[1] {
-                let run = ky * self.runs.pitch[0] + kx * self.runs.pitch[1];
-                let mut rows: [&[[u8; 4]]; MR] = [&[]; MR];
-                for m in 0..MR {
-                    rows[m] = &self.x[at[m] + run..][..4 * k4].as_chunks().0[..k4];
-                }
-                let (now, rest) = panels.split_at(k4 * NV);
-                panels = rest;
-                for (k, w) in now.chunks_exact(NV).enumerate() {
-                    let mut x = [[0; 4]; MR];
-                    for m in 0..MR {
-                        x[m] = rows[m][k];
+        let mut panels = &self.panels[rows.start * count_x * k4 * NV..];
+        for ky in rows {
+            let row = ky * self.runs.pitch[0];
+            match &columns {
+                // Only where a tile is wide enough for the share of one pixel in it to pay for the code.
+                Some(Columns { first, last, count }) if I::REGISTERS == 32 => {
+                    let k4 = k4 / count;
+                    for kx in 0..*count {
+                        let (now, rest) = panels.split_at(k4 * NV);
+                        panels = rest;
+                        let at = at.map(|at| at + row + 4 * kx * k4);
+                        acc = match (kx < *first, kx >= *last) {
+                            (true, false) => self.run::<I, MR, NV, 1, 0>(isa, acc, part, at, now),
+                            (false, true) => self.run::<I, MR, NV, 0, 1>(isa, acc, part, at, now),
+                            _ => self.run::<I, MR, NV, 0, 0>(isa, acc, part, at, now),
+                        };
                     }
-                    acc = step(isa, acc, x, w, part);
+                }
+                _ => {
+                    for kx in 0..count_x {
+                        let (now, rest) = panels.split_at(k4 * NV);
+                        panels = rest;
+                        let at = at.map(|at| at + row + kx * self.runs.pitch[1]);
+                        acc = self.run::<I, MR, NV, 0, 0>(isa, acc, part, at, now);
+                    }
                 }
             }
         }
@@ -86,10 +139,37 @@ impl Sums for Panels<'_> {
     }
 }
 
+impl Panels<'_> {
+    /// One run, which begins at `at` for each pixel; without the first pixels, FIRST of them, and the LAST.
+    #[inline(always)]
+    fn run<I: Isa, const MR: usize, const NV: usize, const FIRST: usize, const LAST: usize>(
+        &self,
+        isa: I,
+        mut acc: [[I::I32; NV]; MR],
+        part: usize,
+        at: [usize; MR],
+        panels: &[[i8; 64]],
+    ) -> [[I::I32; NV]; MR] {
+        let k4 = panels.len() / NV;
+        let mut rows: [&[[u8; 4]]; MR] = [&[]; MR];
+        for m in FIRST..MR - LAST {
+            rows[m] = &self.x[at[m]..][..4 * k4].as_chunks().0[..k4];
+        }
+        for (k, w) in panels.chunks_exact(NV).enumerate() {
+            let mut x = [[0; 4]; MR];
+            for m in FIRST..MR - LAST {
+                x[m] = rows[m][k];
+            }
+            acc = step::<I, MR, NV, FIRST, LAST>(isa, acc, x, w, part);
+        }
+        acc
+    }
+}
+
 /// Four bytes of K: the outer product of MR activations and NV vectors of weights. The fewer of the two are held in
-/// registers, the others pass through one.
+/// registers, the others pass through one. The FIRST and the LAST pixels are left out.
 #[inline(always)]
-fn step<I: Isa, const MR: usize, const NV: usize>(
+fn step<I: Isa, const MR: usize, const NV: usize, const FIRST: usize, const LAST: usize>(
     isa: I,
     mut acc: [[I::I32; NV]; MR],
     x: [[u8; 4]; MR],
@@ -98,12 +178,12 @@ fn step<I: Isa, const MR: usize, const NV: usize>(
 ) -> [[I::I32; NV]; MR] {
     if MR <= NV {
         let mut held = [isa.splat4(x[0]); MR];
-        for m in 1..MR {
+        for m in FIRST..MR - LAST {
             held[m] = isa.splat4(x[m]);
         }
         for s in 0..NV {
             let w = isa.load_w(&w[s], part);
-            for m in 0..MR {
+            for m in FIRST..MR - LAST {
                 acc[m][s] = isa.dot4(acc[m][s], held[m], w);
             }
         }
@@ -112,7 +192,7 @@ fn step<I: Isa, const MR: usize, const NV: usize>(
         for s in 1..NV {
             held[s] = isa.load_w(&w[s], part);
         }
-        for m in 0..MR {
+        for m in FIRST..MR - LAST {
             let x = isa.splat4(x[m]);
             for s in 0..NV {
                 acc[m][s] = isa.dot4(acc[m][s], x, held[s]);

@@ -2,7 +2,8 @@
 //!
 //! Pixels are numbered over all rows and images, and a tile is any MR consecutive ones. The last tile moves back to
 //! be full, and computes some pixels twice: cheaper than a narrow tile, and nothing depends on the row width. Where
-//! there are fewer than MR pixels at all, the last one fills the tile.
+//! there are fewer than MR pixels at all, the last one fills the tile. A tile that lies in one row tells which, so that
+//! its taps on padding need not be computed.
 
 use crate::epilogue::Epilogue;
 use crate::isa::Isa;
@@ -12,7 +13,7 @@ use crate::window::Walk;
 /// What a tile sums.
 pub(crate) trait Sums {
     /// Adds to `acc` the products of MR pixels, whose windows begin at `at`, with the channels of part `part` of the
-    /// group, which begin at channel `first`.
+    /// group, which begin at channel `first`. `pixel` is the first pixel's [row, column], if all are in one row.
     fn sums<I: Isa, const MR: usize, const NV: usize>(
         &self,
         isa: I,
@@ -20,6 +21,7 @@ pub(crate) trait Sums {
         part: usize,
         first: usize,
         at: [usize; MR],
+        pixel: Option<[usize; 2]>,
     ) -> [[I::I32; NV]; MR];
 }
 
@@ -55,13 +57,12 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
     #[inline(always)]
     fn part<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I, part: usize, first: usize) {
         let mut walk = self.walk;
-        let mut pixel = 0;
-        while pixel < self.pixels {
-            if pixel + MR > self.pixels {
-                walk.seek(self.pixels.saturating_sub(MR));
-            }
-            self.tile::<I, MR, NV>(isa, part, first, walk.take(self.pixels));
-            pixel += MR;
+        let mut done = 0;
+        while done < self.pixels {
+            let new = walk.fill::<MR>(self.pixels - done, self.pixels);
+            let pixel = walk.row_of::<MR>();
+            self.tile::<I, MR, NV>(isa, part, first, pixel, walk.take(self.pixels));
+            done += new;
         }
     }
 
@@ -71,6 +72,7 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
         isa: I,
         part: usize,
         first: usize,
+        pixel: Option<[usize; 2]>,
         [x, y, summand]: [[usize; MR]; 3],
     ) {
         let panel = self.group.first / 16;
@@ -85,7 +87,7 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
             scale[s] = isa.load_f32(&self.weights.scale[panel + s], part);
             bias[s] = isa.load_f32(&self.weights.bias[panel + s], part);
         }
-        let acc = self.sums.sums::<I, MR, NV>(isa, acc, part, first, x);
+        let acc = self.sums.sums::<I, MR, NV>(isa, acc, part, first, x, pixel);
         let count = (self.channels - first).min(NV * I::LANES);
         for m in 0..MR {
             let y = &mut self.y[y[m] + first..][..count];

@@ -124,6 +124,15 @@ impl Window {
     /// One tap at every pixel.
     pub const POINT: Self = Self { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pad: [0, 0] };
 
+    /// The taps along `axis` whose input, for output `o`, is inside `extent`: a range, empty if there is none.
+    #[inline(always)]
+    pub(crate) fn inside(&self, axis: usize, o: usize, extent: usize) -> core::ops::Range<usize> {
+        let (start, dilation) = (o * self.stride[axis], self.dilation[axis]);
+        let first = self.pad[axis].saturating_sub(start).div_ceil(dilation);
+        let end = (extent + self.pad[axis]).saturating_sub(start).div_ceil(dilation).min(self.kernel[axis]);
+        first.min(end)..end
+    }
+
     /// The input index under tap `tap` of output `o` along `axis`, or `None` on the halo.
     #[inline(always)]
     pub fn input(&self, axis: usize, o: usize, tap: usize, extent: usize) -> Option<usize> {
@@ -149,6 +158,22 @@ impl<const T: usize> Walk<T> {
     #[inline(always)]
     pub(crate) fn new(extent: [usize; 2], first: [usize; T], pitch: [[usize; 3]; T]) -> Self {
         Self { extent, first, pitch, pixel: [0, 0], at: first }
+    }
+
+    /// Goes back as far as it takes to fill a tile of MR pixels, where `left` of all `pixels` remain. Returns how many of
+    /// the tile's pixels are new.
+    #[inline(always)]
+    pub(crate) fn fill<const MR: usize>(&mut self, left: usize, pixels: usize) -> usize {
+        if left < MR {
+            self.seek(pixels.saturating_sub(MR));
+        }
+        left.min(MR)
+    }
+
+    /// [row, column], if this pixel and the next, MR in all, are in one row.
+    #[inline(always)]
+    pub(crate) fn row_of<const MR: usize>(&self) -> Option<[usize; 2]> {
+        (self.pixel[1] + MR <= self.extent[1]).then_some(self.pixel)
     }
 
     /// Goes to the pixel of that number.
@@ -269,6 +294,23 @@ mod tests {
                 assert_eq!(two.at, after.at, "after take {number}");
             }
             walk.step();
+        }
+    }
+
+    #[test]
+    fn taps_inside_are_those_with_an_input() {
+        for (kernel, stride, dilation, pad) in
+            [(3, 1, 1, 1), (3, 2, 1, 1), (5, 1, 2, 4), (7, 3, 1, 3), (2, 1, 1, 0), (3, 1, 3, 5)]
+        {
+            let window =
+                Window { kernel: [kernel; 2], stride: [stride; 2], dilation: [dilation; 2], pad: [pad; 2] };
+            for extent in 1..9 {
+                for o in 0..9 {
+                    let inside = window.inside(1, o, extent);
+                    let taps = (0..kernel).filter(|&tap| window.input(1, o, tap, extent).is_some());
+                    assert!(taps.eq(inside.clone()), "{window:?} {extent} {o}: {inside:?}");
+                }
+            }
         }
     }
 

@@ -144,6 +144,33 @@ fn windows() {
     }
 }
 
+/// Tiles of every width at either edge, over both, and across rows; a halo that is not zero must never be skipped.
+#[test]
+fn padding() {
+    let mut failures = Failures::default();
+    let w = |kernel, stride, dilation, pad| Window { kernel, stride, dilation, pad };
+    let windows = [
+        SQUARE3,
+        w([5, 5], [1, 1], [1, 1], [2, 2]),
+        w([1, 7], [1, 1], [1, 1], [0, 3]),
+        w([7, 1], [1, 1], [1, 1], [3, 0]),
+        w([3, 3], [2, 2], [1, 1], [1, 1]),
+        w([3, 3], [1, 1], [2, 2], [2, 2]),
+    ];
+    for window in windows {
+        for width in [1, 2, 4, 6, 8, 12, 13] {
+            for (ic, zero_point) in [(4, 0), (8, 0), (6, 0), (8, 128)] {
+                for oc in [16, 40, 64] {
+                    let case = Case { y: [2, 3, width], ic, oc, window, zero_point, ..BASE };
+                    case.check::<4, _>(&mut failures, PLAIN);
+                    case.check::<6, _>(&mut failures, PLAIN);
+                    case.check::<12, _>(&mut failures, PLAIN);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn extremes() {
     let mut failures = Failures::default();
