@@ -153,6 +153,12 @@ pub(super) fn flatten(
                     calls.0.insert(format!("{}{}", frame.prefix, node.name), outputs);
                     frames.push(inner);
                 }
+                // Keras writes one for each swish; its outputs are its inputs, as if it were a call.
+                None if node.op == "IdentityN" => {
+                    let data = frame.data(library, node).map_err(failed)?;
+                    account.take_all(&data).map_err(failed)?;
+                    calls.0.insert(format!("{}{}", frame.prefix, node.name), data);
+                }
                 None => flat.push(emit(library, &frame, node, &mut account).map_err(failed)?),
             }
         }

@@ -228,3 +228,13 @@ fn long_chains_of_identities_are_walked_once() {
     let error = read(&model(chain, vec![]), None, &[]).expect_err("a circle");
     assert!(error.contains("cycle"), "{error}");
 }
+
+#[test]
+fn the_outputs_of_identity_n_are_its_inputs() {
+    let splat = |name: &str| node(name, "Placeholder", &[], &[("dtype", Value::Type(FLOAT))]);
+    let both = node("both", "IdentityN", &["other", "x"], &[]);
+    let y = node("y", "Relu", &["both:1"], &[("T", Value::Type(FLOAT))]);
+    let graph = read(&model(vec![splat("other"), both, y], vec![]), None, &[]).expect("it is a graph");
+    let y = graph.nodes.iter().find(|n| n.name == "y").expect("it is an output");
+    assert_eq!(graph.name(y.inputs[0]), "x");
+}
