@@ -14,15 +14,17 @@ mod quantized;
 mod regions;
 mod skip;
 
+use bakelite_codegen::calibrate::{self, Method};
 use bakelite_codegen::compile::{Options, compile, digest};
 use bakelite_codegen::graph::Graph;
-use bakelite_codegen::quantize::OpSet;
+use bakelite_codegen::quantize::{self, OpSet, Switch};
 use bakelite_codegen::tensor::{Data, Shape, Tensor};
-use bakelite_codegen::{graphdef, interpret};
+use bakelite_codegen::{graphdef, interpret, zoo};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 /// One graph with what it is fed and what it gives.
 struct Case {
@@ -95,11 +97,35 @@ fn region(region: regions::Region) -> Case {
 /// What the quantizer makes of a small network, against the interpreter.
 fn form(form: &networks::Form) -> Case {
     let (_, graph, _) = quantized::quantized(form, OpSet::Auto);
-    let x = network::random(&[1, 6, 6, 4], 7);
-    let bytes = HashMap::from([("x".to_owned(), (x.shape.clone(), to_bytes(&x)))]);
-    let feeds = HashMap::from([(graph.edge("x").expect("its input"), x.into())]);
+    against_interpreter(&format!("form_{}", form.name), graph, "x", network::random(&[1, 6, 6, 4], 7))
+}
+
+/// The whole way on a real network: from the zoo over the optimiser, two samples and the quantizer to compiled code,
+/// against the interpreter; the logits, since a softmax hides what is far below the greatest.
+fn whole_way(name: &str) -> Case {
+    let options = quantize::Options {
+        inputs: vec!["input".into()],
+        outputs: vec!["predictions/BiasAdd".into()],
+        calibration: calibrate::Options { method: Method::MinMax, ..Default::default() },
+        equalise: Switch::Off,
+        equalise_chains: Switch::Off,
+        correct_bias: Switch::Off,
+        ..Default::default()
+    };
+    let sample = |seed| Arc::new(network::random(&[1, 224, 224, 3], seed));
+    let fp32 = zoo::find(name).expect("a network of the zoo").graph(0);
+    let samples = vec![vec![sample(1)], vec![sample(2)]];
+    let (graph, _) =
+        bakelite_codegen::quantize(fp32, &options, &samples, &mut |_, _, _| {}).expect("it has int8 forms");
+    against_interpreter(name, graph, "input", network::random(&[1, 224, 224, 3], 3))
+}
+
+/// A graph of one float input and one output, against the interpreter.
+fn against_interpreter(name: &str, graph: Graph, input: &str, x: Tensor) -> Case {
+    let bytes = HashMap::from([(input.to_owned(), (x.shape.clone(), to_bytes(&x)))]);
+    let feeds = HashMap::from([(graph.edge(input).expect("its input"), x.into())]);
     let want = interpret::run(&graph, &feeds, &graph.outputs, Default::default()).unwrap();
-    Case { name: format!("form_{}", form.name), graph, feeds: bytes, wants: vec![to_bytes(&want[0])] }
+    Case { name: name.to_owned(), graph, feeds: bytes, wants: vec![to_bytes(&want[0])] }
 }
 
 fn to_bytes(tensor: &Tensor) -> Vec<u8> {
@@ -186,6 +212,7 @@ fn generated_code_gives_tensorflows_bits() {
     let is_wanted = |name: &str| wanted.split(',').any(|part| name.contains(part));
     let mut cases: Vec<Case> = regions::all().into_iter().map(region).collect();
     cases.extend(networks::forms().map(form));
+    cases.extend(["mobilenet_v2"].into_iter().filter(|name| is_wanted(name)).map(whole_way));
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cases");
     if own.exists() {
         cases.extend(goldens(&own));
