@@ -95,6 +95,10 @@ impl<E> Params<E> {
     }
 }
 
+/// Bytes of panels that are expected to be in the second cache still when a network runs again. More are prefetched, a
+/// group while the one before it is computed.
+const NEAR: usize = 256 << 10;
+
 /// The accumulators' start values: `start[oc] = -zero_point * Σ w[.., oc]`. Weights are `[.., oc]`: HWIO, HWC or KN.
 pub fn start(w: &[i8], zero_point: u8, start: &mut [i32]) {
     start.fill(0);
@@ -182,13 +186,16 @@ impl<const MR: usize, E: Epilogue> Kernel for Conv<'_, MR, E> {
         let walk = Walk::new([y.height, y.width], [x0, y0, s0], [dx, dy, ds]);
         let padding = self.params.padding(runs);
         let mut panels = self.weights.panels;
+        let from_afar = panels.len() * 64 > NEAR;
         for group in pack::groups(self.params.lanes()) {
             let (now, rest) = panels.split_at(group.vectors * runs.total_k4());
             panels = rest;
+            let ahead = &rest[..if from_afar { now.len().min(rest.len()) } else { 0 }];
             let tiles = Tiles {
                 sums: Panels { runs, x: self.x, panels: now, padding },
                 epilogue: *epilogue,
                 weights: self.weights,
+                ahead,
                 group,
                 channels: y.channels,
                 walk,

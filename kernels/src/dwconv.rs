@@ -14,7 +14,7 @@
 use crate::epilogue::Epilogue;
 use crate::isa::{Isa, Kernel};
 use crate::pack::{self, PerChannel, Weights};
-use crate::tile::{Sums, Tiles};
+use crate::tile::{Sums, Tile, Tiles};
 use crate::window::{self, Place, Walk, Window};
 use bytemuck::Zeroable;
 
@@ -142,6 +142,7 @@ impl<E: Epilogue> Kernel for DwConv<'_, E> {
                 sums: Taps { kernel: window.kernel, pitch, x: self.x, panels: now },
                 epilogue: *epilogue,
                 weights: self.weights,
+                ahead: &[],
                 group,
                 channels: y.channels,
                 walk,
@@ -175,9 +176,7 @@ impl Sums for Taps<'_> {
         isa: I,
         mut acc: [[I::I32; NV]; MR],
         part: usize,
-        first: usize,
-        at: [usize; MR],
-        _pixel: Option<[usize; 2]>,
+        Tile { first, at, .. }: Tile<'_, MR>,
     ) -> [[I::I32; NV]; MR] {
         let [kernel_h, kernel_w] = self.kernel;
         if MR == 4

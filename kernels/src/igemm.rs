@@ -7,7 +7,7 @@
 use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::pack::Runs;
-use crate::tile::{Sums, Tiles};
+use crate::tile::{Sums, Tile, Tiles};
 use crate::window::Window;
 use core::ops::Range;
 
@@ -99,9 +99,7 @@ impl Sums for Panels<'_> {
         isa: I,
         mut acc: [[I::I32; NV]; MR],
         part: usize,
-        _first: usize,
-        at: [usize; MR],
-        pixel: Option<[usize; 2]>,
+        Tile { at, pixel, mut ahead, .. }: Tile<'_, MR>,
     ) -> [[I::I32; NV]; MR] {
         let [count_y, count_x] = self.runs.count;
         let inside = self.padding.zip(pixel).map(|(padding, pixel)| padding.inside::<MR>(pixel));
@@ -119,9 +117,9 @@ impl Sums for Panels<'_> {
                         panels = rest;
                         let at = at.map(|at| at + row + 4 * kx * k4);
                         acc = match (kx < *first, kx >= *last) {
-                            (true, false) => self.run::<I, MR, NV, 1, 0>(isa, acc, part, at, now),
-                            (false, true) => self.run::<I, MR, NV, 0, 1>(isa, acc, part, at, now),
-                            _ => self.run::<I, MR, NV, 0, 0>(isa, acc, part, at, now),
+                            (true, false) => self.run::<I, MR, NV, 1, 0>(isa, acc, part, at, now, &mut ahead),
+                            (false, true) => self.run::<I, MR, NV, 0, 1>(isa, acc, part, at, now, &mut ahead),
+                            _ => self.run::<I, MR, NV, 0, 0>(isa, acc, part, at, now, &mut ahead),
                         };
                     }
                 }
@@ -130,7 +128,7 @@ impl Sums for Panels<'_> {
                         let (now, rest) = panels.split_at(k4 * NV);
                         panels = rest;
                         let at = at.map(|at| at + row + kx * self.runs.pitch[1]);
-                        acc = self.run::<I, MR, NV, 0, 0>(isa, acc, part, at, now);
+                        acc = self.run::<I, MR, NV, 0, 0>(isa, acc, part, at, now, &mut ahead);
                     }
                 }
             }
@@ -140,7 +138,8 @@ impl Sums for Panels<'_> {
 }
 
 impl Panels<'_> {
-    /// One run, which begins at `at` for each pixel; without the first pixels, FIRST of them, and the LAST.
+    /// One run, which begins at `at` for each pixel; without the first pixels, FIRST of them, and the LAST. Each step
+    /// prefetches one line of `ahead`: no more than memory gives meanwhile.
     #[inline(always)]
     fn run<I: Isa, const MR: usize, const NV: usize, const FIRST: usize, const LAST: usize>(
         &self,
@@ -149,13 +148,23 @@ impl Panels<'_> {
         part: usize,
         at: [usize; MR],
         panels: &[[i8; 64]],
+        ahead: &mut &[[i8; 64]],
     ) -> [[I::I32; NV]; MR] {
         let k4 = panels.len() / NV;
+        let (soon, later) = ahead.split_at(k4.min(ahead.len()));
+        *ahead = later;
         let mut rows: [&[[u8; 4]]; MR] = [&[]; MR];
         for m in FIRST..MR - LAST {
             rows[m] = &self.x[at[m]..][..4 * k4].as_chunks().0[..k4];
         }
         for (k, w) in panels.chunks_exact(NV).enumerate() {
+            // Narrower groups are the last ones. Before the loads, which would else be done all before it, and not where
+            // they are needed.
+            if NV == 4
+                && let Some(line) = soon.get(k)
+            {
+                isa.prefetch(line);
+            }
             let mut x = [[0; 4]; MR];
             for m in FIRST..MR - LAST {
                 x[m] = rows[m][k];

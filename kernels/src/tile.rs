@@ -12,17 +12,27 @@ use crate::window::Walk;
 
 /// What a tile sums.
 pub(crate) trait Sums {
-    /// Adds to `acc` the products of MR pixels, whose windows begin at `at`, with the channels of part `part` of the
-    /// group, which begin at channel `first`. `pixel` is the first pixel's [row, column], if all are in one row.
+    /// Adds to `acc` the products of the tile's pixels with its channels, which are those of part `part` of the group.
     fn sums<I: Isa, const MR: usize, const NV: usize>(
         &self,
         isa: I,
         acc: [[I::I32; NV]; MR],
         part: usize,
-        first: usize,
-        at: [usize; MR],
-        pixel: Option<[usize; 2]>,
+        tile: Tile<'_, MR>,
     ) -> [[I::I32; NV]; MR];
+}
+
+/// MR pixels.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile<'a, const MR: usize> {
+    /// The first channel.
+    pub(crate) first: usize,
+    /// Where the windows of the pixels begin.
+    pub(crate) at: [usize; MR],
+    /// The first pixel's [row, column], if all are in one row.
+    pub(crate) pixel: Option<[usize; 2]>,
+    /// To be prefetched on the way.
+    pub(crate) ahead: &'a [[i8; 64]],
 }
 
 /// All pixels of one group of channels.
@@ -31,6 +41,8 @@ pub(crate) struct Tiles<'a, E: Epilogue, S> {
     /// A copy, so that the compiler knows that stores to `y` leave it alone.
     pub(crate) epilogue: E,
     pub(crate) weights: Weights<'a>,
+    /// The panels of the next group, if they come from afar: each tile prefetches its share.
+    pub(crate) ahead: &'a [[i8; 64]],
     pub(crate) group: Group,
     /// Channels of the tensor; the group may reach past them.
     pub(crate) channels: usize,
@@ -61,7 +73,10 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
         while done < self.pixels {
             let new = walk.fill::<MR>(self.pixels - done, self.pixels);
             let pixel = walk.row_of::<MR>();
-            self.tile::<I, MR, NV>(isa, part, first, pixel, walk.take(self.pixels));
+            let share = |pixels| self.ahead.len() * pixels / self.pixels;
+            let ahead = &self.ahead[share(done)..share(done + new)];
+            let [at, y, summand] = walk.take(self.pixels);
+            self.tile::<I, MR, NV>(isa, part, Tile { first, at, pixel, ahead }, [y, summand]);
             done += new;
         }
     }
@@ -71,10 +86,10 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
         &mut self,
         isa: I,
         part: usize,
-        first: usize,
-        pixel: Option<[usize; 2]>,
-        [x, y, summand]: [[usize; MR]; 3],
+        tile: Tile<'_, MR>,
+        [y, summand]: [[usize; MR]; 2],
     ) {
+        let first = tile.first;
         let panel = self.group.first / 16;
         let mut acc = [[isa.splat_i32(0); NV]; MR];
         let mut scale = [isa.splat_f32(0.0); NV];
@@ -87,7 +102,7 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
             scale[s] = isa.load_f32(&self.weights.scale[panel + s], part);
             bias[s] = isa.load_f32(&self.weights.bias[panel + s], part);
         }
-        let acc = self.sums.sums::<I, MR, NV>(isa, acc, part, first, x, pixel);
+        let acc = self.sums.sums::<I, MR, NV>(isa, acc, part, tile);
         let count = (self.channels - first).min(NV * I::LANES);
         for m in 0..MR {
             let y = &mut self.y[y[m] + first..][..count];

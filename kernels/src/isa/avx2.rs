@@ -55,6 +55,12 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(self, w: &[i8; 64]) {
+        // SAFETY: a hint; every x86-64 CPU has SSE.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(w.as_ptr()) }
+    }
+
+    #[inline(always)]
     fn shift_w(self, [even, odd]: Self::W) -> Self::W {
         // SAFETY: `self` proves AVX2.
         [unsafe { _mm256_slli_epi32::<16>(odd) }, even]

@@ -88,6 +88,12 @@ impl Isa for Avx512Vnni {
     }
 
     #[inline(always)]
+    fn prefetch(self, w: &[i8; 64]) {
+        // SAFETY: a hint; every x86-64 CPU has SSE.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(w.as_ptr()) }
+    }
+
+    #[inline(always)]
     fn shift_w(self, w: __m512i) -> __m512i {
         // SAFETY: `self` proves AVX-512.
         unsafe { _mm512_slli_epi32::<8>(w) }

@@ -44,6 +44,12 @@ impl Isa for AvxVnni {
     }
 
     #[inline(always)]
+    fn prefetch(self, w: &[i8; 64]) {
+        // SAFETY: a hint; every x86-64 CPU has SSE.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(w.as_ptr()) }
+    }
+
+    #[inline(always)]
     fn shift_w(self, w: __m256i) -> __m256i {
         // SAFETY: `self` proves AVX2.
         unsafe { _mm256_slli_epi32::<8>(w) }

@@ -99,6 +99,9 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
+    fn prefetch(self, _w: &[i8; 64]) {}
+
+    #[inline(always)]
     fn shift_w(self, w: Self::W) -> Self::W {
         w.map(|[a, b, c, _]| [0, a, b, c])
     }
