@@ -5,6 +5,7 @@ use bakelite_codegen::bake::{bake, write};
 use bakelite_codegen::compile::{Options, digest};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
+use bakelite_codegen::tune::Tiles;
 use bakelite_codegen::{graphdef, saved_model};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ const DEFAULT: (&str, &str) = ("models/cifar10_int8.pb", "models/cifar10.json");
 const HELP: &str = "set BAKELITE_MODEL to an int8 GraphDef or a SavedModel folder, or unset it";
 
 /// Bakes `BAKELITE_MODEL` (a calibrated int8 GraphDef or a SavedModel folder; `BAKELITE_ABOUT` may name its
-/// description), or the default network in the project's folder.
+/// description, `BAKELITE_TUNE` measured tiles), or the default network in the project's folder.
 pub(crate) fn main(project: &Path) {
     if let Err(problems) = run(project) {
         for line in problems.to_string().lines() {
@@ -40,7 +41,11 @@ fn run(project: &Path) -> Result<(), Problems> {
     println!("cargo::rerun-if-changed={}", model.display());
     let (graph, bytes) = read(&model)?;
     let name = about.name.clone().unwrap_or_else(|| stem(&model));
-    let options = Options { name, digest: digest(&bytes), ..Options::default() };
+    let tiles = match variable("BAKELITE_TUNE") {
+        Some(path) => read_tiles(&path)?,
+        None => Tiles::default(),
+    };
+    let options = Options { name, digest: digest(&bytes), tiles, ..Options::default() };
     let baked = bake(&graph, &options, &about)?;
     let folder = std::env::var_os("OUT_DIR").expect("cargo gives build scripts a folder");
     write(Path::new(&folder), &baked.files)
@@ -63,6 +68,11 @@ fn read_about(path: &Path) -> Result<About, Problems> {
     println!("cargo::rerun-if-changed={}", path.display());
     println!("cargo::rerun-if-changed={}", path.with_file_name("samples").display());
     About::read(path).map_err(Problems::file)
+}
+
+fn read_tiles(path: &Path) -> Result<Tiles, Problems> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    Tiles::read(path)
 }
 
 fn stem(path: &Path) -> String {

@@ -17,6 +17,7 @@
 //! |---|---|
 //! | `app` | the command line of a baked executable |
 //! | `host` | what it needs of a system: the standard library (feature `std`), or Linux alone (feature `linux`) |
+//! | `machine` | what machine this is |
 //! | `picture` | PNG, JPEG, PPM, and resizing |
 //! | `preprocess` | the arithmetic from pixels to inputs |
 //! | `npy`, `array` | NumPy's files |
@@ -38,6 +39,8 @@ pub mod digest;
 pub mod files;
 #[cfg(feature = "app")]
 pub mod host;
+#[cfg(feature = "app")]
+pub mod machine;
 pub mod network;
 #[cfg(feature = "app")]
 pub mod npy;

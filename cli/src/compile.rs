@@ -9,6 +9,7 @@ use bakelite_codegen::compile::{Options, digest};
 use bakelite_codegen::cost::{CORES, GIGAHERTZ};
 use bakelite_codegen::emit::Info;
 use bakelite_codegen::error::{Problems, Reason};
+use bakelite_codegen::tune::Tiles;
 use clap::builder::NonEmptyStringValueParser;
 use std::path::PathBuf;
 
@@ -50,6 +51,9 @@ pub(crate) struct Args {
     /// Arithmetic on pixel bytes, in place of the description's [default: x]
     #[arg(long, value_name = "EXPR")]
     preprocess: Option<String>,
+    /// Measured tiles, from `bakelite tune`, in place of the cost model's [the bits are the same]
+    #[arg(long, value_name = "TUNE.txt")]
+    tune: Option<PathBuf>,
     /// Compile what these outputs need [default: what no node reads]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = NonEmptyStringValueParser::new())]
     output: Vec<String>,
@@ -70,7 +74,11 @@ pub(crate) fn main(args: &Args) -> Outcome {
         [] => names::outputs(&graph),
         list => names::edges(&graph, list, Role::Output)?,
     };
-    let options = Options { name: name.to_owned(), digest: digest(&bytes), shapes };
+    let tiles = match &args.tune {
+        Some(path) => Tiles::read(path)?,
+        None => Tiles::default(),
+    };
+    let options = Options { name: name.to_owned(), digest: digest(&bytes), shapes, tiles };
     let Baked { files, info } = bake(&graph, &options, &about)?;
     package::write(&args.folder, name, &files)?;
     let mut text = format!("{}\n", args.folder.display());
@@ -85,14 +93,15 @@ pub(crate) fn main(args: &Args) -> Outcome {
 
 /// What was compiled, in three lines. The times are the cost model's, of one core at its own clock.
 fn summary(info: &Info) -> String {
-    let Info { layers, macs, weight_bytes, arena_bytes, arena_bound, .. } = info;
+    let Info { products, macs, weight_bytes, arena_bytes, arena_bound, .. } = info;
     let times = CORES.iter().zip(info.cycles);
     let times: Vec<_> =
         times.map(|(core, cycles)| format!("{} {:.3}", core.isa, cycles as f64 / GIGAHERTZ / 1e6)).collect();
     format!(
-        "  {layers} layers, {macs} multiply-accumulates, {weight_bytes} weight bytes
+        "  {} layers, {macs} multiply-accumulates, {weight_bytes} weight bytes
   {arena_bytes} arena bytes, of which {arena_bound} are needed at once
   predicted milliseconds at {GIGAHERTZ} GHz: {}\n",
+        products.len(),
         times.join(", ")
     )
 }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-mod cache;
+pub(crate) mod cache;
 mod session;
 pub(crate) use session::Session;
 
@@ -64,7 +64,7 @@ impl Network {
         let options = Options { name: cache::NAME.to_owned(), ..Options::default() };
         let baked = bake(&cut, &options, &About::default())?;
         let spinner = progress::spinner("building");
-        let built = cache::build(&baked.files, isa);
+        let built = cache::build(&baked.files, include_str!("engine/main.rs.txt"), isa);
         spinner.finish_and_clear();
         let (folder, executable) = built?;
         // A placeholder that the fetches do not need is no input of the network.
@@ -91,7 +91,7 @@ pub(crate) fn run(
 }
 
 /// The named ISA, or the best of this machine.
-fn choose(name: Option<&str>) -> Result<Name, Problems> {
+pub(crate) fn choose(name: Option<&str>) -> Result<Name, Problems> {
     let available = || Name::ALL.iter().copied().filter(|isa| isa.available());
     let found = match name {
         Some(name) => available().find(|isa| isa.as_str() == name),

@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod samples;
 mod shapes;
+mod tune;
 mod zoo;
 
 use bakelite_codegen::error::Problems;
@@ -54,6 +55,7 @@ enum Command {
     Optimize(optimize::Args),
     Quantize(quantize::Args),
     Compile(compile::Args),
+    Tune(tune::Args),
     Run(run::Args),
     Eval(eval::Args),
     Zoo(zoo::Args),
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Optimize(args) => optimize::main(&args),
         Command::Quantize(args) => quantize::main(&args),
         Command::Compile(args) => compile::main(&args),
+        Command::Tune(args) => tune::main(&args),
         Command::Run(args) => run::main(&args),
         Command::Eval(args) => eval::main(&args),
         Command::Zoo(args) => zoo::main(&args),

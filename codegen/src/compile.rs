@@ -8,9 +8,10 @@ use crate::emit::{self, Info, TensorInfo};
 use crate::error::{Problems, Reason};
 use crate::facts::{self, Facts};
 use crate::graph::{Edge, Graph};
-use crate::lower::{self, Program};
+use crate::lower::{self, Layer, Program};
 use crate::plan::{self, Plan};
 use crate::tensor::Shape;
+use crate::tune::Tiles;
 use crate::verify;
 use std::collections::HashMap;
 
@@ -23,6 +24,8 @@ pub struct Options {
     pub digest: u64,
     /// Shapes of placeholders by name, where the graph leaves them open.
     pub shapes: HashMap<String, Shape>,
+    /// Measured tiles.
+    pub tiles: Tiles,
 }
 
 /// A network as source.
@@ -49,7 +52,8 @@ pub fn compile(graph: &Graph, options: &Options) -> Result<Compiled, Problems> {
     graph.prune().map_err(|_| Problems::file(Reason::new("the graph has a cycle")))?;
     let (facts, problems) = facts::infer(&graph, &options.shapes);
     problems.into_result(())?;
-    let program = lower::lower(&graph, &facts)?;
+    let program = lower::lower(&graph, &facts, &options.tiles)?;
+    options.tiles.check(&program)?;
     let plan = plan::plan(&program)?;
     let info = info(options, (&graph, &facts), &program, &plan)?;
     let rust = emit::emit(&program, &plan, &info);
@@ -80,7 +84,7 @@ fn info(
     Ok(Info {
         name: options.name.clone(),
         digest: options.digest,
-        layers: program.layers.len(),
+        products: program.layers.iter().map(Layer::product).collect(),
         macs: program.layers.iter().map(|layer| layer.macs).sum(),
         arena_bytes: plan.bytes,
         arena_bound: plan.bound,

@@ -7,7 +7,7 @@
 //! layer  = Σ_groups parts * tiles * tile + weight bytes * (near | far)
 //! ```
 //!
-//! where a step is 4 bytes of K, a run is a stretch of K that is consecutive in memory, and `parts` is how often an
+//! (more for each row above eight, whose addresses lack registers), where a step is 4 bytes of K, a run is a stretch of K that is consecutive in memory, and `parts` is how often an
 //! instruction set with narrow vectors takes a group of channels. The last tile moves back, so it costs a whole one:
 //! that is how tails count. Weights stream from where they fit beside each other between two inferences.
 //!
@@ -28,14 +28,14 @@ pub enum Work {
     /// A kernel with windows, and the elements under all of them.
     Windows(usize),
     /// A matrix product or a convolution.
-    Product(Product),
+    Product(Tiled),
     /// A depthwise convolution.
     Depthwise(Depthwise),
 }
 
-/// A matrix product or a convolution, with its tile.
+/// The shape of a matrix product or a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Product {
+pub struct Shape {
     /// Output pixels of all images.
     pub pixels: usize,
     /// Output channels.
@@ -46,6 +46,13 @@ pub struct Product {
     pub k4: usize,
     /// Whether the epilogue adds another tensor.
     pub sum: bool,
+}
+
+/// A matrix product or a convolution with its tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tiled {
+    /// Its shape.
+    pub shape: Shape,
     /// Rows of a tile.
     pub rows: usize,
 }
@@ -70,45 +77,52 @@ impl Work {
     }
 }
 
-impl Product {
-    /// The product of a convolution with the tile that is predicted to be fastest on AVX-512 VNNI.
+impl Shape {
+    /// The shape of a convolution.
     pub fn new<E>(params: &conv::Params<E>, sum: bool) -> Self {
         let runs = Runs::new(&params.x, &params.window);
         let (pixels, channels) = (params.y.pixels(), params.y.channels);
-        let count = runs.count[0] * runs.count[1];
-        let product = Self { pixels, channels, runs: count, k4: runs.k4(), sum, rows: 1 };
-        let cycles = |product: &Self| product.cycles(&CORES[0]);
-        let best = product.candidates().min_by(|a, b| cycles(a).total_cmp(&cycles(b)));
-        best.unwrap_or(product)
+        Self { pixels, channels, runs: runs.count[0] * runs.count[1], k4: runs.k4(), sum }
     }
 
+    /// The product with the tile that is predicted to be fastest on AVX-512 VNNI.
+    pub fn fastest(self) -> Tiled {
+        let one = Tiled { shape: self, rows: 1 };
+        let cycles = |product: &Tiled| product.cycles(&CORES[0]);
+        let best = one.candidates().min_by(|a, b| cycles(a).total_cmp(&cycles(b)));
+        best.unwrap_or(one)
+    }
+}
+
+impl Tiled {
     /// The product with each tile that the kernels have and that it fills.
     pub fn candidates(self) -> impl Iterator<Item = Self> {
-        let fits = move |&&rows: &&usize| rows <= self.pixels.max(1);
-        conv::candidates(self.channels).iter().filter(fits).map(move |&rows| Self { rows, ..self })
+        let Shape { pixels, channels, .. } = self.shape;
+        let fits = move |&&rows: &&usize| rows <= pixels.max(1);
+        conv::candidates(channels).iter().filter(fits).map(move |&rows| Self { rows, ..self })
     }
 
     /// The kernel's id without its instruction set: MR pixels by the channels of the widest group.
     pub fn id(&self) -> String {
         let vectors =
-            pack::groups(self.channels.next_multiple_of(16)).next().map_or(1, |group| group.vectors);
+            pack::groups(self.shape.channels.next_multiple_of(16)).next().map_or(1, |group| group.vectors);
         format!("igemm-{}x{}c4", self.rows, 16 * vectors)
     }
 
     /// Without the weights' way to the core.
-    fn cycles(&self, core: &Core) -> f64 {
-        let groups = pack::groups(self.channels.next_multiple_of(16));
+    pub fn cycles(&self, core: &Core) -> f64 {
+        let Shape { pixels, channels, runs, k4, sum } = self.shape;
         let group = |group: Group| {
             let rows = conv::rows(self.rows, group.vectors, core.registers);
             let sums = (rows * group.vectors) as f64;
-            let step = sums * core.dot + core.step;
-            let k = self.runs as f64 * (self.k4 as f64 * step + core.run);
-            let finish = sums * if self.sum { core.store + core.sum } else { core.store };
-            let channels = (self.channels - group.first).min(16 * group.vectors);
+            let crowd = core.crowd.map(|cycles| rows.saturating_sub(cores::ROWS) as f64 * cycles);
+            let k = runs as f64 * (k4 as f64 * (sums * core.dot + core.step + crowd[0]) + core.run);
+            let finish = sums * if sum { core.store + core.sum } else { core.store };
+            let channels = (channels - group.first).min(16 * group.vectors);
             let parts = channels.div_ceil(group.vectors * core.lanes);
-            (parts * self.pixels.div_ceil(rows)) as f64 * (k + finish + core.tile)
+            (parts * pixels.div_ceil(rows)) as f64 * (k + finish + core.tile + crowd[1])
         };
-        groups.map(group).sum()
+        pack::groups(channels.next_multiple_of(16)).map(group).sum()
     }
 }
 

@@ -10,6 +10,7 @@
 //!
 //! The text goes through `quote` and `prettyplease` and holds nothing that changes from run to run. The header is
 //! made of line comments, since a file that is included cannot begin with inner documentation.
+use crate::cost::Tiled;
 use crate::lower::{Element, Program};
 use crate::plan::Plan;
 use crate::tensor::DataType;
@@ -27,8 +28,8 @@ pub struct Info {
     pub name: String,
     /// FNV-1a 64 of the GraphDef.
     pub digest: u64,
-    /// Kernel calls.
-    pub layers: usize,
+    /// For each layer its product with the tile, if it is one.
+    pub products: Vec<Option<Tiled>>,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
     /// Bytes of the arena.

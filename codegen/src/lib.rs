@@ -23,6 +23,7 @@ pub mod quantize;
 pub mod saved_model;
 pub mod tensor;
 mod text;
+pub mod tune;
 pub mod verify;
 pub mod wire;
 pub mod zoo;

@@ -14,10 +14,11 @@
 //!
 //! Constants (and whatever is computed from constants alone) have no buffer: they are in the facts, and where a kernel
 //! reads one as a tensor, in the blob.
-use crate::cost::{self, Core};
+use crate::cost::{self, Core, Tiled, Work};
 use crate::error::{Problems, Reason};
 use crate::facts::Facts;
 use crate::graph::{Edge, Graph, NodeId};
+use crate::tune::Tiles;
 use round::{Round, Source};
 use std::collections::{HashMap, HashSet};
 
@@ -115,6 +116,13 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// The product that it computes, if it is one.
+    pub fn product(&self) -> Option<Tiled> {
+        match self.call.work {
+            Work::Product(product) => Some(product),
+            Work::Depthwise(_) | Work::Windows(_) | Work::Bytes => None,
+        }
+    }
     /// Predicted cycles in a network of `total` bytes of weights.
     pub fn cycles(&self, core: &Core, total: usize) -> u64 {
         let [read, written] = self.call.tensor_bytes();
@@ -154,12 +162,13 @@ impl Demands {
     }
 }
 
-/// Lowers what the graph's outputs need. The facts are of the same graph and complete.
-pub fn lower(graph: &Graph, facts: &Facts) -> Result<Program, Problems> {
+/// Lowers what the graph's outputs need. The facts are of the same graph and complete. Measured tiles go before predicted
+/// ones.
+pub fn lower(graph: &Graph, facts: &Facts, tiles: &Tiles) -> Result<Program, Problems> {
     let cycle = |_| Problems::file(Reason::new("the graph has a cycle"));
     let order = graph.order().map_err(cycle)?;
     let fusions = fusion::find(graph, facts, &order);
-    let source = Source { graph, facts, order: &order, fusions: &fusions };
+    let source = Source { graph, facts, order: &order, fusions: &fusions, tiles };
     let mut demands = Demands::default();
     loop {
         let mut round = Round::new(source, &demands, false);

@@ -141,7 +141,7 @@ fn to_bytes(tensor: &Tensor) -> Vec<u8> {
 fn bake(case: &Case, folder: &Path) -> Result<(), String> {
     let shapes = case.feeds.iter().map(|(name, (shape, _))| (name.clone(), shape.clone())).collect();
     let digest = digest(&graphdef::write(&case.graph).unwrap());
-    let options = Options { name: case.name.clone(), digest, shapes };
+    let options = Options { name: case.name.clone(), digest, shapes, ..Options::default() };
     let compiled = compile(&case.graph, &options).map_err(|problems| format!("{}: {problems}", case.name))?;
     let again = compile(&case.graph, &options).unwrap();
     assert_eq!(again, compiled, "{}: the second time is like the first", case.name);

@@ -10,6 +10,7 @@ use crate::array::Elements;
 use crate::host::Host;
 use crate::kernels::isa::{Isa, Name, Program};
 use crate::kernels::peak::{self, Peak};
+use crate::machine;
 use crate::network::{Info, Layer, Mismatch, Network, Observer};
 use crate::tensor::{TensorMut, TensorRef};
 use alloc::string::String;
@@ -18,7 +19,6 @@ use core::hint::black_box;
 use core::time::Duration;
 
 mod json;
-mod machine;
 mod text;
 
 /// What is printed.

@@ -24,7 +24,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 /// The package's name.
-pub(super) const NAME: &str = "engine";
+pub(crate) const NAME: &str = "engine";
 /// Folders unused for longer are removed.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Holds the lock; its time is that of the last use.
@@ -32,8 +32,12 @@ const LOCK: &str = "lock";
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// Builds a network for one ISA; the executable lies in a temporary folder, away from the next build.
-pub(super) fn build(network: &Files, isa: Name) -> Result<(tempfile::TempDir, PathBuf), Problems> {
+/// Builds a network for one ISA with a `main.rs`; the executable lies in a temporary folder, away from the next build.
+pub(crate) fn build(
+    network: &Files,
+    main: &str,
+    isa: Name,
+) -> Result<(tempfile::TempDir, PathBuf), Problems> {
     let mut all = package::carried(NAME);
     all.insert("Cargo.toml".to_owned(), include_bytes!("Cargo.toml.txt").to_vec());
     all.insert(".cargo/config.toml".to_owned(), include_bytes!("config.toml.txt").to_vec());
@@ -44,7 +48,7 @@ pub(super) fn build(network: &Files, isa: Name) -> Result<(tempfile::TempDir, Pa
     let lock = lock(&folder).map_err(failed)?;
     forget(&root, &folder);
     // An ISA's name is that of its type.
-    let main = include_str!("main.rs.txt").replace("{ISA}", &format!("{isa:?}"));
+    let main = main.replace("{ISA}", &format!("{isa:?}"));
     all.insert("src/main.rs".to_owned(), main.into_bytes());
     all.extend(network.iter().map(|(path, content)| (format!("src/{path}"), content.clone())));
     write(&folder, &all).map_err(failed)?;

@@ -6,7 +6,7 @@ use bakelite_codegen::wire::NodeDef;
 
 /// All cases, by class.
 pub(crate) fn all() -> Vec<Case> {
-    [files(), graphs(), tensors(), shapes(), ranges(), names(), samples(), zoo()]
+    [files(), graphs(), tensors(), shapes(), ranges(), names(), samples(), zoo(), tiles()]
         .into_iter()
         .flatten()
         .collect()
@@ -14,6 +14,32 @@ pub(crate) fn all() -> Vec<Case> {
 
 fn inspect(name: &'static str, bytes: Vec<u8>) -> Case {
     Case { name, files: vec![("g.pb", bytes)], args: "inspect g.pb" }
+}
+
+/// Files of measured tiles that are none, or another network's.
+fn tiles() -> Vec<Case> {
+    let case = |name, text: &str| Case {
+        name,
+        files: vec![("g.pb", pass()), ("t.txt", text.into())],
+        args: "compile g.pb -o net --tune t.txt",
+    };
+    let shape = "pixels=49 channels=64 runs=1 k4=16 sum=no";
+    let head = "bakelite tune 1\nmachine a toaster\n";
+    vec![
+        case("tune_head", "tiles of mine\n"),
+        case("tune_lines", &format!("{head}{shape} tile=7\n\n{shape} tile=6\n{shape} tile=5\npixels=many\n")),
+        case("tune_other_network", &format!("{head}{shape} tile=6 # 6: 0.1 ms\n")),
+        Case {
+            name: "tune_missing",
+            files: vec![("g.pb", pass())],
+            args: "compile g.pb -o net --tune t.txt",
+        },
+        Case {
+            name: "tune_no_text",
+            files: vec![("g.pb", pass()), ("t.txt", vec![0xff; 9])],
+            args: "compile g.pb -o net --tune t.txt",
+        },
+    ]
 }
 
 /// Files that are no GraphDef.

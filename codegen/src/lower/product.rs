@@ -77,7 +77,7 @@ impl Site<'_, '_> {
             zero_point: o.zero_point,
             epilogue: o.stages,
         };
-        let work = cost::Product::new(&params, o.summand.is_some());
+        let work = self.tile(cost::Shape::new(&params, o.summand.is_some()));
         let image = self.pack(params.packed_bytes(), |image| params.pack(weights, per_channel, image));
         let call = Call::new(format!("conv::Conv::<{}, _>", work.rows), &params);
         let call = call.id(work.id()).work(Work::Product(work));

@@ -8,6 +8,7 @@ use crate::lower::{
 };
 use crate::ops::Op;
 use crate::tensor::{Data, Tensor};
+use crate::tune::Tiles;
 use bakelite_kernels::{Place, copy};
 use std::collections::HashMap;
 
@@ -19,6 +20,8 @@ pub(super) struct Source<'a> {
     /// All nodes, producers first.
     pub(super) order: &'a [NodeId],
     pub(super) fusions: &'a Fusions,
+    /// Measured tiles.
+    pub(super) tiles: &'a Tiles,
 }
 
 /// One pass over the graph.
@@ -27,6 +30,7 @@ pub(super) struct Round<'a> {
     pub(super) facts: &'a Facts,
     order: &'a [NodeId],
     fusions: &'a Fusions,
+    pub(super) tiles: &'a Tiles,
     demands: &'a Demands,
     pub(super) asks: Demands,
     /// Whether constants are packed.
@@ -38,10 +42,10 @@ pub(super) struct Round<'a> {
 
 impl<'a> Round<'a> {
     pub(super) fn new(source: Source<'a>, demands: &'a Demands, packing: bool) -> Self {
-        let Source { graph, facts, order, fusions } = source;
+        let Source { graph, facts, order, fusions, tiles } = source;
         let (asks, program) = (Demands::default(), Program::default());
         let (values, buffers) = (HashMap::new(), HashMap::new());
-        Self { graph, facts, order, fusions, demands, asks, packing, program, values, buffers }
+        Self { graph, facts, order, fusions, tiles, demands, asks, packing, program, values, buffers }
     }
 
     pub(super) fn run(&mut self) -> Result<(), Problems> {

@@ -7,6 +7,7 @@
 //!
 //! [`Site::x`] and [`Site::y`] give operands with any pitches (a slice of a concatenation, a halo around); a kernel
 //! whose slices must be dense takes [`Site::x_dense`] and [`Site::y_dense`], which copy where they have to.
+use crate::cost::{Shape, Tiled};
 use crate::error::Reason;
 use crate::graph::{Edge, Node, NodeId};
 use crate::lower::round::{Round, copy_call};
@@ -213,6 +214,12 @@ impl<'a> Site<'_, 'a> {
     /// A constant tensor of the op's own, to read.
     pub fn tensor(&mut self, value: &Tensor) -> Result<Operand, Reason> {
         self.round.constant(value)
+    }
+
+    /// The tile that was measured to be fastest, or is predicted to be.
+    pub fn tile(&self, shape: Shape) -> Tiled {
+        let measured = self.round.tiles.rows(&shape);
+        measured.map_or_else(|| shape.fastest(), |rows| Tiled { shape, rows })
     }
 
     /// Appends a call.

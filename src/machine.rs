@@ -1,4 +1,4 @@
-//! What machine this is, in one line: a profile means nothing without it.
+//! What machine this is, in one line: a measurement means nothing without it.
 
 use crate::host::Host;
 use alloc::borrow::ToOwned;
@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::String;
 
 /// The processor as Linux names it.
-pub(super) fn name(host: &mut dyn Host) -> String {
+pub fn name(host: &mut dyn Host) -> String {
     let text = host.read(b"/proc/cpuinfo").unwrap_or_default();
     described(&String::from_utf8_lossy(&text))
 }
