@@ -138,7 +138,8 @@ fn equalising_chains_keeps_the_meaning() {
     let graph = n.finish(y);
     let samples: Vec<Sample> = (0..4).map(|seed| vec![Arc::new(random(&[1, 6, 6, 4], 100 + seed))]).collect();
     let (layers, inputs) = (layer::find(&graph), [graph.edge("x").unwrap()]);
-    let equal = equalise::equalise_chains(&graph, &inputs, &layers, &samples, &mut |_, _, _| {});
-    let db = decibels(&graph, &equal.unwrap().expect("there is a chain"));
+    let chains = equalise::Chains::see(&graph, &inputs, &layers, &samples, &mut |_, _, _| {});
+    let chains = chains.unwrap().expect("there is a chain");
+    let db = decibels(&graph, &chains.equalised(&vec![true; chains.count()]).unwrap());
     assert!(db > 100.0, "{db} dB");
 }

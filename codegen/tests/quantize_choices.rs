@@ -3,7 +3,7 @@
 #[path = "optimise/network.rs"]
 #[allow(dead_code, reason = "its networks are the optimiser's; only its builder is used here")]
 mod network;
-use bakelite_codegen::calibrate::Sample;
+use bakelite_codegen::calibrate::{Method, Sample};
 use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::ops::Products;
 use bakelite_codegen::quantize::channels::{self, Channels};
@@ -172,6 +172,54 @@ fn a_sorted_list_is_judged_by_what_is_sorted() {
     let (plain, sorted) = (choices(false), choices(true));
     assert!(plain.iter().any(|c| matches!(c.why, Why::Measured { .. })), "{plain:?}");
     assert_eq!(plain, sorted);
+}
+
+/// A product that reads fp32 values of unlike ranges, whose weights make up for it.
+fn unlike() -> Graph {
+    let mut n = Network::new(&[1, 6, 6, 4]);
+    let shape = n.constant(Tensor::ints(&[1, 144]));
+    let y = n.with("Reshape", &[n.x, shape], |a| a.dtype("Tshape", DataType::DtInt32));
+    let growth = |c: usize| 2f32.powi(c as i32 % 6);
+    let by = n.constant(Tensor::f32(vec![144], (0..144).map(growth).collect()).unwrap());
+    let y = n.op("Mul", &[y, by]);
+    let y = n.op("Abs", &[y]);
+    let w = random(&[144, 5], 7);
+    let w = w.as_f32().unwrap().iter().enumerate().map(|(i, w)| w / growth(i / 5));
+    let w = n.constant(Tensor::f32(vec![144, 5], w.collect()).unwrap());
+    let y = n.op("MatMul", &[y, w]);
+    n.finish(y)
+}
+
+#[test]
+fn what_a_product_reads_from_fp32_is_equalised() {
+    let graph = unlike();
+    let noise = |equalise_chains| {
+        let (int8, _) = quantize(&graph, |o| {
+            o.calibration.method = Method::MinMax;
+            (o.correct_bias, o.equalise_chains) = (Switch::Off, equalise_chains);
+        });
+        let squares = |s: &Sample| {
+            let (want, found) = (run(&graph, s, "y"), run(&int8, s, "y"));
+            want.iter().zip(found).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>()
+        };
+        samples(24).iter().map(squares).sum::<f64>()
+    };
+    let [off, on] = [Switch::Off, Switch::On].map(noise);
+    assert!(on < off / 4.0, "{on}, {off} without");
+}
+
+#[test]
+fn equalising_what_a_product_reads_keeps_the_meaning() {
+    let graph = unlike();
+    let (layers, inputs) = (layer::find(&graph), [graph.edge("x").unwrap()]);
+    let chains = equalise::Chains::see(&graph, &inputs, &layers, &samples(4), &mut |_, _, _| {}).unwrap();
+    let equal = chains.expect("a product reads fp32").equalised(&[true]).unwrap();
+    assert_ne!(graph.nodes.len(), equal.nodes.len());
+    for sample in samples(4) {
+        let (want, found) = (run(&graph, &sample, "y"), run(&equal, &sample, "y"));
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-4 * a.abs().max(1.0);
+        assert!(want.iter().zip(&found).all(close), "{want:?} {found:?}");
+    }
 }
 
 #[test]

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! # comment
-//! STEP = on | off
+//! STEP = on | off | on NODE
 //! MIN  MAX  METHOD  TENSOR
 //! ```
 //!
-//! Steps of the quantizer change the graph that ranges are of, so the file says which were done.
+//! Steps of the quantizer change the graph that ranges are of, so the file says which were done. One that is chosen node by
+//! node has a line for each.
 //!
 //! Numbers are written so that reading gives the same f32, so ranges used again give the same graph. The name is last
 //! and ends with the line, so it may hold blanks.
@@ -14,7 +15,7 @@ use crate::calibrate::{Range, Ranges, Statistics};
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph};
 use crate::quantize::choose::{BIAS, CHAINS, Choice, EQUALISATION};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const HEADER: &str = "\
 # Ranges of activations, from `bakelite quantize --save-ranges`; `bakelite quantize --ranges FILE` uses them.
@@ -28,6 +29,7 @@ const HEADER: &str = "\
 pub struct Saved {
     ranges: BTreeMap<String, Range>,
     steps: BTreeMap<String, bool>,
+    places: BTreeSet<String>,
 }
 
 /// The text of what was chosen, and of the steps that were done before and after.
@@ -35,7 +37,12 @@ pub fn write(statistics: &[Statistics], choices: &[Choice]) -> Result<String, Pr
     let (mut text, mut problems) = (HEADER.to_owned(), Problems::default());
     for choice in choices {
         let state = if choice.on { "on" } else { "off" };
-        text.push_str(&format!("{} = {state}\n", choice.what));
+        if choice.places.is_empty() {
+            text.push_str(&format!("{} = {state}\n", choice.what));
+        }
+        for place in &choice.places {
+            text.push_str(&format!("{} = {state} {place}\n", choice.what));
+        }
     }
     for s in statistics {
         if s.name.trim() != s.name || s.name.chars().any(char::is_control) {
@@ -90,9 +97,19 @@ impl Saved {
     pub fn step(&self, name: &str) -> Option<bool> {
         self.steps.get(name).copied()
     }
+    /// Where chains were equalised; empty if the file does not say.
+    pub fn places(&self) -> &BTreeSet<String> {
+        &self.places
+    }
     /// Takes in one line.
     fn take(&mut self, line: &str) -> Result<(), Reason> {
         let step = line.split_once('=').map(|(step, state)| (step.trim(), state.trim()));
+        let place = step.filter(|(step, _)| *step == CHAINS).and_then(|(_, state)| state.strip_prefix("on "));
+        if let Some(place) = place {
+            self.steps.insert(CHAINS.to_owned(), true);
+            let new = self.places.insert(place.to_owned());
+            return if new { Ok(()) } else { Err(Reason::new(format!("`{place}` is there twice"))) };
+        }
         let (name, new) = match step {
             Some((step @ (CHAINS | EQUALISATION | BIAS), state @ ("on" | "off"))) => {
                 (step, self.steps.insert(step.to_owned(), state == "on").is_none())
@@ -133,8 +150,13 @@ mod tests {
 
     #[test]
     fn numbers_and_names_come_back() {
+        let chain = format!("{CHAINS} = on a b\n");
         let text = "# c\n\nequalisation = on\n-1.5 0.1 kl a/b:1\n 0\t3.4028235e38  minmax\ta b \n";
-        let saved = parse("r", text).unwrap();
+        let saved = parse("r", &(chain + text)).unwrap();
+        assert_eq!(
+            (saved.step(CHAINS), saved.places().iter().map(String::as_str).collect::<Vec<_>>()),
+            (Some(true), vec!["a b"])
+        );
         let ranges: Vec<_> = saved.ranges.iter().map(|(n, r)| (n.as_str(), r.min, r.max)).collect();
         assert_eq!((saved.step(EQUALISATION), saved.step(BIAS)), (Some(true), None));
         assert_eq!(ranges, [("a b", 0.0, f32::MAX), ("a/b:1", -1.5, 0.1)]);

@@ -5,6 +5,7 @@
 use crate::calibrate::{self, Method, Progress, Ranges, calibrate};
 use crate::error::Problems;
 use crate::graph::{Edge, Graph};
+use crate::quantize::equalise::Chains;
 use crate::quantize::judge::{Judge, Slice};
 use crate::quantize::layer::{self, Layer};
 use crate::quantize::{Options, Subject, bias, channels, equalise, plan};
@@ -47,12 +48,19 @@ pub struct Choice {
     pub on: bool,
     /// Why.
     pub why: Why,
+    /// Names of the nodes where it was done, of a step that is chosen node by node.
+    pub places: Vec<String>,
 }
 
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = if self.on { "on" } else { "off" };
         write!(f, "{}: {state}, ", self.what)?;
+        match self.places.len() {
+            0 => {}
+            1 => write!(f, "in one place, ")?,
+            count => write!(f, "in {count} places, ")?,
+        }
         match self.why {
             Why::Asked => f.write_str("as asked"),
             Why::Cannot(why) => f.write_str(why),
@@ -67,9 +75,12 @@ impl fmt::Display for Choice {
 /// What a step must gain, in decibels: less may be chance.
 const GAIN: f64 = 0.1;
 
+/// Samples of each kind on which one chain after the other is tried.
+const FEW: usize = 8;
+
 impl Choice {
     fn new(what: &'static str, on: bool, why: Why) -> Self {
-        Self { what, on, why }
+        Self { what, on, why, places: vec![] }
     }
     fn measured(what: &'static str, without: f64, with: f64) -> Self {
         Self::new(what, with > without + GAIN, Why::Measured { without, with })
@@ -133,14 +144,46 @@ impl Chooser<'_> {
             return Ok((graph, None));
         }
         let layers = layer::find(&graph);
-        let equal = equalise::equalise_chains(&graph, inputs, &layers, &self.fit, progress)?;
-        let Some(equal) = equal else { return Ok((graph, None)) };
-        if !measures {
-            return Ok((equal, Some(Choice::new(CHAINS, true, Why::Asked))));
+        let seen = Chains::see(&graph, inputs, &layers, &self.fit, progress)?;
+        let Some(chains) = seen else { return Ok((graph, None)) };
+        let saved = self.options.calibration.ranges.as_ref().map(|r| r.places());
+        let chosen = match saved.filter(|places| !places.is_empty()) {
+            _ if measures => self.gaining(&chains, &graph, inputs, progress)?,
+            Some(places) => (0..chains.count()).map(|i| places.contains(chains.name(i))).collect(),
+            None => vec![true; chains.count()],
+        };
+        let equal = chains.equalised(&chosen)?;
+        let mut choice = Choice::new(CHAINS, true, Why::Asked);
+        if measures {
+            let without = self.trial(&graph, inputs, progress)?;
+            let any = chosen.contains(&true);
+            let with = if any { self.trial(&equal, inputs, progress)? } else { without };
+            choice = Choice::measured(CHAINS, without, with);
         }
-        let [without, with] = [&graph, &equal].map(|g| self.trial(g, inputs, progress));
-        let choice = Choice::measured(CHAINS, without?, with?);
+        let names =
+            (0..chains.count()).filter(|&i| choice.on && chosen[i]).map(|i| chains.name(i).to_owned());
+        choice.places = names.collect();
         Ok((if choice.on { equal } else { graph }, Some(choice)))
+    }
+    /// Which chains gain, tried one after the other on top of those that did.
+    fn gaining(
+        &self,
+        chains: &Chains<'_>,
+        graph: &Graph,
+        inputs: &[Edge],
+        progress: Progress<'_>,
+    ) -> Result<Vec<bool>, Problems> {
+        let options = &Options { correct_bias: Switch::Off, ..self.options.clone() };
+        let few = Chooser { fit: self.fit.first(FEW), judge: self.judge.first(FEW), options };
+        let mut best = few.trial(graph, inputs, progress)?;
+        let mut chosen = vec![false; chains.count()];
+        for i in 0..chains.count() {
+            chosen[i] = true;
+            let with = few.trial(&chains.equalised(&chosen)?, inputs, progress)?;
+            chosen[i] = with > best + GAIN;
+            best = if chosen[i] { with } else { best };
+        }
+        Ok(chosen)
     }
     fn trial(&self, graph: &Graph, inputs: &[Edge], progress: Progress<'_>) -> Result<f64, Problems> {
         let layers = layer::find(graph);

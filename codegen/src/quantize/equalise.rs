@@ -26,7 +26,7 @@ use crate::quantize::layer::{Kind, Layer};
 use crate::tensor::Tensor;
 
 mod chains;
-pub use chains::equalise_chains;
+pub use chains::Chains;
 
 /// How often the pairs are gone through: a scale moves one layer a round, and halves its way each time.
 const ROUNDS: usize = 20;

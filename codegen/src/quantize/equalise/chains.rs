@@ -10,6 +10,9 @@
 //! Between bytes the two products cost nothing: the chain is a table a channel. They are exact but for f32's rounding. A
 //! hard swish between a batch norm and a depthwise convolution, whose channels differ by a factor of fifty in MobileNet
 //! v3, is what this is for. Weights must have a range an output channel.
+//!
+//! A chain without a layer before it is what a MatMul reads from fp32, such as embeddings and numbers side by side: one
+//! product more, in fp32, before it is rounded.
 use super::{MOST, Table, apply};
 use crate::build::{Uses, add_constant, op};
 use crate::calibrate::{Progress, Source, feeds};
@@ -26,13 +29,21 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Chains of more channels are left alone: compiled code has a table of 256 bytes for each channel.
 const CHANNELS: usize = 1024;
 
-/// Elementwise nodes behind a layer that are a function of it alone.
+/// Elementwise nodes behind a layer that are a function of it alone, or an fp32 tensor that layers read.
 #[derive(Debug)]
 struct Chain {
-    /// Which layer.
-    first: usize,
+    /// Which layer; none before an fp32 tensor.
+    first: Option<usize>,
     nodes: BTreeSet<NodeId>,
     ends: Vec<End>,
+    channels: usize,
+}
+
+impl Chain {
+    /// The node whose channels it is about first.
+    fn start(&self, layers: &[Layer]) -> NodeId {
+        self.first.map_or_else(|| self.ends[0].node, |i| layers[i].end)
+    }
 }
 
 /// A node of a chain that layers read.
@@ -44,64 +55,108 @@ struct End {
     shared: bool,
 }
 
-/// The graph with all chains equalised; `None` if there are none.
-pub fn equalise_chains(
-    graph: &Graph,
-    inputs: &[Edge],
-    layers: &[Layer],
-    samples: &dyn Source,
-    progress: Progress<'_>,
-) -> Result<Option<Graph>, Problems> {
-    let chains = chains(graph, layers);
-    if chains.is_empty() {
-        return Ok(None);
-    }
-    let edges: BTreeMap<Edge, usize> = chains
-        .iter()
-        .flat_map(|chain| {
-            let first = &layers[chain.first];
+/// The chains of a graph, with the ranges of their channels.
+pub struct Chains<'a> {
+    graph: &'a Graph,
+    layers: &'a [Layer],
+    chains: Vec<Chain>,
+    /// The greatest magnitude of each channel where chains start and end.
+    greatest: BTreeMap<Edge, Vec<f64>>,
+}
+
+impl<'a> Chains<'a> {
+    /// Finds them and looks at their channels; `None` if there are none.
+    pub fn see(
+        graph: &'a Graph,
+        inputs: &[Edge],
+        layers: &'a [Layer],
+        samples: &dyn Source,
+        progress: Progress<'_>,
+    ) -> Result<Option<Self>, Problems> {
+        let chains = chains(graph, layers);
+        if chains.is_empty() {
+            return Ok(None);
+        }
+        let edges = chains.iter().flat_map(|chain| {
+            let start = chain.first.map(|i| layers[i].end);
             let ends = chain.ends.iter().map(|end| end.node);
-            ends.chain([first.end]).map(|id| (id.into(), first.channels))
-        })
-        .collect();
-    let greatest = greatest(graph, inputs, &edges, samples, progress)?;
-    let uses = Uses::new(graph);
-    let mut equalised = graph.clone();
-    let mut output: Vec<Vec<f64>> = layers.iter().map(|l| vec![1.0; l.channels]).collect();
-    let mut input: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-    for chain in &chains {
-        let layer = &layers[chain.first];
-        let at = |r: Reason| Problems::at(&graph.node(layer.end).name, graph.node(layer.end).op.name(), r);
-        let up = fill(&greatest[&layer.end.into()]);
-        let down: Vec<f64> = up.iter().map(|s| 1.0 / s).collect();
-        for &(reader, i) in uses.readers(layer.end) {
-            // One for each: what two chains share would be rounded for both.
-            let start = scaled(&mut equalised, layer.end, &down).map_err(at)?;
-            equalised.node_mut(reader).inputs[i] = start.into();
+            ends.chain(start).map(|id| (id.into(), chain.channels))
+        });
+        let greatest = greatest(graph, inputs, &edges.collect(), samples, progress)?;
+        Ok(Some(Self { graph, layers, chains, greatest }))
+    }
+    /// The name of the node that a chain starts at.
+    pub fn name(&self, i: usize) -> &str {
+        &self.graph.node(self.chains[i].start(self.layers)).name
+    }
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.chains.len()
+    }
+    /// The graph with those chains equalised that are `chosen`.
+    pub fn equalised(&self, chosen: &[bool]) -> Result<Graph, Problems> {
+        let mut scaling =
+            Scaling { all: self, graph: self.graph.clone(), before: vec![], behind: BTreeMap::new() };
+        scaling.before = self.layers.iter().map(|l| vec![1.0; l.channels]).collect();
+        for (chain, _) in self.chains.iter().zip(chosen).filter(|(_, chosen)| **chosen) {
+            let node = self.graph.node(chain.start(self.layers));
+            scaling.chain(chain).map_err(|r| Problems::at(&node.name, node.op.name(), r))?;
+        }
+        scaling.weights()
+    }
+}
+
+/// A graph in which chains are being equalised.
+struct Scaling<'a> {
+    all: &'a Chains<'a>,
+    graph: Graph,
+    /// What the output channels of each layer are divided by.
+    before: Vec<Vec<f64>>,
+    /// What the input channels of readers are multiplied with.
+    behind: BTreeMap<usize, Vec<f64>>,
+}
+
+impl Scaling<'_> {
+    fn chain(&mut self, chain: &Chain) -> Result<(), Reason> {
+        let Chains { graph: old, layers, greatest, .. } = self.all;
+        let first = chain.start(layers);
+        let mut down = vec![1.0; chain.channels];
+        if let Some(layer) = chain.first {
+            down = fill(&greatest[&first.into()]).iter().map(|s| 1.0 / s).collect();
+            for &(reader, i) in Uses::new(old).readers(first) {
+                // One for each: what two chains share would be rounded for both.
+                let start = scaled(&mut self.graph, first, &down)?;
+                self.graph.node_mut(reader).inputs[i] = start.into();
+            }
+            self.before[layer].clone_from(&down);
         }
         for end in &chain.ends {
-            let up = behind(graph, layers, &end.readers, &greatest[&Edge::from(end.node)]);
+            let up = behind(old, layers, &end.readers, &greatest[&Edge::from(end.node)]);
             let mut own = end.node;
             if end.shared {
-                let start = scaled(&mut equalised, layer.end, &down).map_err(at)?;
-                own = copied(&mut equalised, graph, chain, [layer.end, start, end.node]);
+                let start = scaled(&mut self.graph, first, &down)?;
+                own = copied(&mut self.graph, old, chain, [first, start, end.node]);
             }
-            let y = scaled(&mut equalised, own, &up).map_err(at)?;
+            let y = scaled(&mut self.graph, own, &up)?;
             for &reader in &end.readers {
-                equalised.node_mut(layers[reader].core).inputs[0] = y.into();
-                input.insert(reader, up.iter().map(|t| 1.0 / t).collect());
+                self.graph.node_mut(layers[reader].core).inputs[0] = y.into();
+                self.behind.insert(reader, up.iter().map(|t| 1.0 / t).collect());
             }
         }
-        output[chain.first] = down;
+        Ok(())
     }
-    for (i, layer) in layers.iter().enumerate() {
-        let node = graph.node(layer.core);
-        let ones = || vec![1.0; Product::of(graph, layer.core).map_or(0, |p| p.x.count)];
-        let input = input.remove(&i).unwrap_or_else(ones);
-        apply(&mut equalised, layer, &input, &output[i])
-            .map_err(|r| Problems::at(&node.name, node.op.name(), r))?;
+    /// Scales the weights to match.
+    fn weights(mut self) -> Result<Graph, Problems> {
+        let Chains { graph: old, layers, .. } = self.all;
+        for (i, layer) in layers.iter().enumerate() {
+            let node = old.node(layer.core);
+            let ones = || vec![1.0; Product::of(old, layer.core).map_or(0, |p| p.x.count)];
+            let input = self.behind.remove(&i).unwrap_or_else(ones);
+            apply(&mut self.graph, layer, &input, &self.before[i])
+                .map_err(|r| Problems::at(&node.name, node.op.name(), r))?;
+        }
+        Ok(self.graph)
     }
-    Ok(Some(equalised))
 }
 
 fn chains(graph: &Graph, layers: &[Layer]) -> Vec<Chain> {
@@ -110,10 +165,44 @@ fn chains(graph: &Graph, layers: &[Layer]) -> Vec<Chain> {
         let plain = layer.activation == Activation::Linear && layer.channels <= CHANNELS;
         Product::of(graph, layer.core).filter(|_| plain)?;
         let nodes = cone(graph, &uses, layer.end)?;
-        let ends = nodes.iter().filter_map(|&id| end(graph, &uses, layers, layer, id)).collect();
-        Some(Chain { first, nodes, ends })
+        let ends = nodes.iter().filter(|&&id| id != layer.end);
+        let ends = ends.filter_map(|&id| end(graph, &uses, layers, layer.channels, id)).collect();
+        Some(Chain { first: Some(first), nodes, ends, channels: layer.channels })
     };
-    layers.iter().enumerate().filter_map(of).collect()
+    layers.iter().enumerate().filter_map(of).chain(fp32(graph, &uses, layers)).collect()
+}
+
+/// The fp32 tensors that layers of MatMul read. Those before convolutions are large, or pictures, which bytes hold exactly.
+fn fp32(graph: &Graph, uses: &Uses, layers: &[Layer]) -> Vec<Chain> {
+    let products = layers.iter().filter(|l| l.kind == Kind::MatMul && l.x.port == 0);
+    let tensors: BTreeSet<NodeId> =
+        products.map(|l| l.x.node).filter(|&x| is_fp32(graph, layers, x)).collect();
+    let of = |x: NodeId| {
+        let reader = layers.iter().find(|l| l.x == x.into())?;
+        let channels = Product::of(graph, reader.core)?.x.count;
+        let readers = end(graph, uses, layers, channels, x)?;
+        Some(Chain {
+            first: None,
+            nodes: BTreeSet::new(),
+            ends: vec![End { shared: false, ..readers }],
+            channels,
+        })
+    };
+    tensors.into_iter().filter_map(of).collect()
+}
+
+/// Whether nothing that may be int8 leads to a node.
+fn is_fp32(graph: &Graph, layers: &[Layer], id: NodeId) -> bool {
+    let (mut seen, mut stack) = (BTreeSet::new(), vec![id]);
+    while let Some(id) = stack.pop() {
+        if layers.iter().any(|l| l.nodes().any(|n| n == id)) {
+            return false;
+        }
+        if seen.insert(id) && nature(graph, id) != Nature::Other {
+            stack.extend(data(graph, id).iter().map(|e| e.node));
+        }
+    }
+    true
 }
 
 /// The elementwise nodes that are functions of a node alone; `None` unless they are all that reads it.
@@ -136,15 +225,15 @@ fn cone(graph: &Graph, uses: &Uses, start: NodeId) -> Option<BTreeSet<NodeId>> {
 }
 
 /// A node with the layers that read it, if some do.
-fn end(graph: &Graph, uses: &Uses, layers: &[Layer], first: &Layer, node: NodeId) -> Option<End> {
+fn end(graph: &Graph, uses: &Uses, layers: &[Layer], channels: usize, node: NodeId) -> Option<End> {
     let all = uses.readers(node);
     let reads = |&(reader, i): &(NodeId, usize)| {
-        let fits = i == 0 && Product::of(graph, reader)?.x.count == first.channels;
+        let fits = i == 0 && Product::of(graph, reader)?.x.count == channels;
         layers.iter().position(|l| fits && l.core == reader)
     };
     let readers: Vec<usize> = all.iter().filter_map(reads).collect();
     let shared = uses.is_output(node) || readers.len() < all.len();
-    (!readers.is_empty() && node != first.end).then_some(End { node, readers, shared })
+    (!readers.is_empty()).then_some(End { node, readers, shared })
 }
 
 /// The nodes of a chain up to the last, once more, with `start` in the place of the first. They are read from `old`, where
