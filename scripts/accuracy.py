@@ -2,13 +2,14 @@
 """Measures what int8 costs, ours beside our peers': the same graphs, calibration samples and test samples.
 
     python3 -m venv inc  && inc/bin/pip install tensorflow-cpu==2.15.1 'numpy<2' neural-compressor==2.6 tf2onnx 'onnx<1.17'
-    python3 -m venv nncf && nncf/bin/pip install nncf openvino onnxruntime onnx pillow numpy
+    python3 -m venv nncf && nncf/bin/pip install nncf openvino onnxruntime onnx pillow numpy pycocotools
     nncf/bin/python scripts/accuracy.py --inc inc/bin/python --work FOLDER [--network NAME ...] [--tool NAME ...]
 
 Samples are made once, as arrays that every tool reads. Results are kept in FOLDER, so that a run goes on where it stopped;
 `--again TOOL` forgets a tool's. fp32 is ONNX Runtime on the graph as tf2onnx converts it.
 """
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -30,6 +31,7 @@ NETWORKS = {
     "vww": ("mlperf_tiny_mobilenetv1_025_vww96", ["input"], "Identity", PICTURES, 96, (0, 255), None),
     "kws": ("mlperf_tiny_dscnn_kws", ["input"], "Identity", "waves", (49, 10, 1), None, None),
     "autoencoder": ("mlperf_tiny_autoencoder_toycar", ["input"], "Identity", "waves", (640,), None, None),
+    "centernet": ("human_mb3_centernet_coco", ["tower_0/images"], "tower_0/detections", "coco", 512, (0, 1), None),
     "wide_deep": ("wide_deep_adult", ["numeric", "categorical"], "Identity", "adult", None, None, 0),
 }
 TOOLS = ["fp32", "bakelite", "bakelite-per-tensor", "inc", "ort", "nncf"]
@@ -74,6 +76,9 @@ def samples(name, work):
         files, labels = listed(data / kind[0])
         test = [pixels(files, shape, scale)]
         calibration = [pixels(sorted((data / kind[1]).glob("*.jpg")), shape, scale)]
+    elif kind == "coco":
+        test = [pixels(sorted((data / "coco-val" / "images").iterdir()), shape, scale)]
+        calibration = [pixels(sorted((data / PICTURES[1]).glob("*.jpg"))[::3], shape, scale)]
     elif kind == "cifar":
         files, labels = listed(data / "cifar10-test")
         x, every = pixels(files, shape, scale), np.arange(len(files)) % 10 == 0
@@ -182,18 +187,25 @@ def bakelite(name, folder, extra):
                     "-o", quantized, *extra], check=True, stdout=subprocess.DEVNULL)
 
     def evaluate(*options):
-        feeds = [f"{n}={folder / f'x{i}.npy'}" for i, n in enumerate(inputs)]
-        subprocess.run([tool, "eval", model(name), quantized, "--output", output, *options, "--feed", *feeds, "--json", report],
-                       check=True, stdout=subprocess.DEVNULL)
+        feeds = ["--feed"] + [f"{n}={folder / f'x{i}.npy'}" for i, n in enumerate(inputs)]
+        subprocess.run([tool, "eval", model(name), quantized, "--output", output, *options, "--json", report]
+                       + ([] if "map" in options else feeds), check=True, stdout=subprocess.DEVNULL)
         return json.loads(report.read_text())["models"][1]
 
     cells = []
+    if name == "centernet":
+        found = evaluate("--metric", "map", "--data", SHARED / "data/coco-val")
+        return [f"AP {100 * found['ap']:.2f}", f"AP50 {100 * found['ap50']:.2f}"]
     if name == "wide_deep":
         found = evaluate("--metric", "auc", "--data", folder / "label.npy")
         cells = [f"accuracy {100 * found['accuracy']:.2f}", f"AUC {found['auc']:.4f}"]
     elif (folder / "label.npy").exists():
         found = evaluate("--metric", "top1", "--data", folder / "label.npy")
         cells = [f"top-1 {100 * found['top1']:.2f}", f"agrees {100 * found['agreement']:.1f} %"]
+    elif name != "autoencoder":
+        # Classes that nobody labelled: what fp32 says stands for them.
+        np.save(folder / "class.npy", np.load(folder / "fp32.npy").argmax(1))
+        cells = [f"agrees {100 * evaluate('--metric', 'top1', '--data', folder / 'class.npy')['top1']:.1f} %"]
     return cells if name == "wide_deep" else cells + [f"cosine {evaluate('--metric', 'cosine')['cosine']:.5f}"]
 
 
@@ -217,8 +229,38 @@ def area(y, label):
     return (middle[label == 1].sum() - yes * (yes + 1) / 2) / (yes * (len(y) - yes))
 
 
+def average_precision(detections, side):
+    """COCO's AP and AP50 of rows (x1, y1, x2, y2, score, class)."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    def box(x1, y1, x2, y2):
+        return {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1), "iscrowd": 0}
+
+    truth, found = [], []
+    for picture, file in enumerate(sorted((SHARED / "data/coco-val/labels").iterdir())):
+        for line in file.read_text().splitlines():
+            kind, x, y, w, h = map(float, line.split())
+            x, y, w, h = (v * side for v in (x, y, w / 2, h / 2))
+            entry = {"id": len(truth) + 1, "image_id": picture, "category_id": int(kind)}
+            truth.append(entry | box(x - w, y - h, x + w, y + h))
+        found += [{"image_id": picture, "category_id": int(k), "score": s} | box(*r) for *r, s, k in detections[picture].tolist()]
+    coco = COCO()
+    coco.dataset = {"images": [{"id": i} for i in range(picture + 1)], "annotations": truth,
+                    "categories": [{"id": i} for i in sorted({t["category_id"] for t in truth})]}
+    coco.createIndex()
+    run = COCOeval(coco, coco.loadRes(found), "bbox")
+    for step in (run.evaluate, run.accumulate, run.summarize):
+        step()
+    return run.stats[:2]
+
+
 def score(name, y, fp32, folder):
     """A row's cells."""
+    if name == "centernet":
+        with contextlib.redirect_stdout(sys.stderr):
+            ap, ap50 = average_precision(y.reshape(-1, 100, 6), NETWORKS[name][4])
+        return [f"AP {100 * ap:.2f}", f"AP50 {100 * ap50:.2f}"]
     y, fp32 = y.reshape(len(y), -1).astype("f8"), fp32.reshape(len(y), -1).astype("f8")
     cosine = np.mean((y * fp32).sum(1) / np.maximum(np.linalg.norm(y, axis=1) * np.linalg.norm(fp32, axis=1), 1e-30))
     cells = []
