@@ -10,8 +10,10 @@
 
 use crate::epilogue::{Output, Requantize, channel};
 use crate::float::binary;
-use crate::isa::{Isa, Kernel};
+use crate::isa::Isa;
+use crate::team::{Grid, Split};
 use crate::window::{Place, each_element};
+use core::mem;
 
 /// What becomes of two numbers. A difference is a sum with a negative step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,21 +137,29 @@ pub struct Pair<'a> {
     pub y: &'a mut [u8],
 }
 
-impl Kernel for Pair<'_> {
-    type Output = ();
+impl<'a> Split for Pair<'a> {
+    type Y = Grid<'a, u8>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, isa: I) {
+    fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
         let params = *self.params;
-        let Params { a, b, y, .. } = params;
-        let touching = [a, b, y].iter().all(|place| place.pixel == place.channels);
-        let [runs, length] = if touching { [1, y.width * y.channels] } else { [y.width, y.channels] };
-        for n in 0..y.batch {
-            for oy in 0..y.height {
-                for ox in 0..runs {
-                    let (a, b) = (&self.a[a.at(n, oy, ox)..], &self.b[b.at(n, oy, ox)..]);
-                    params.run(isa, a, b, &mut self.y[y.at(n, oy, ox)..][..length]);
-                }
+        let Params { a, b, .. } = params;
+        let touching = [a, b].iter().all(|place| place.pixel == place.channels) && grid.touching();
+        let channels = grid.channels();
+        for row in grid.rows() {
+            let from = |place: Place, p: usize| place.at(row.n, row.oy, row.ox + p) + channels.start;
+            if touching {
+                let y = grid.run(row.position, row.pixels);
+                params.run(isa, &self.a[from(a, 0)..], &self.b[from(b, 0)..], y);
+                continue;
+            }
+            for p in 0..row.pixels {
+                let y = grid.at(row.position + p, channels.start, channels.len());
+                params.run(isa, &self.a[from(a, p)..], &self.b[from(b, p)..], y);
             }
         }
     }
@@ -214,20 +224,24 @@ pub struct Channels<'a> {
     pub y: &'a mut [u8],
 }
 
-impl Kernel for Channels<'_> {
-    type Output = ();
+impl<'a> Split for Channels<'a> {
+    type Y = Grid<'a, u8>;
 
-    /// Channels outside, so that their numbers stay in registers.
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
+
+    // Channels outside, so that their numbers stay in registers.
     #[inline(always)]
-    fn call<I: Isa>(mut self, isa: I) {
-        let channels = self.params.y.channels;
+    fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
+        let channels = grid.channels();
         for n in 0..self.params.y.batch {
-            let mut first = 0;
-            while first < channels {
-                first += match (channels - first).div_ceil(I::LANES) {
-                    1 => self.group::<I, 1>(isa, n, first),
-                    2 => self.group::<I, 2>(isa, n, first),
-                    _ => self.group::<I, 4>(isa, n, first),
+            let mut first = channels.start;
+            while first < channels.end {
+                first += match (channels.end - first).div_ceil(I::LANES) {
+                    1 => self.group::<I, 1>(isa, n, first, &mut grid),
+                    2 => self.group::<I, 2>(isa, n, first, &mut grid),
+                    _ => self.group::<I, 4>(isa, n, first, &mut grid),
                 };
             }
         }
@@ -237,9 +251,15 @@ impl Kernel for Channels<'_> {
 impl Channels<'_> {
     /// All pixels of an image, of at most `NV * LANES` channels from `first`; returns how many channels.
     #[inline(always)]
-    fn group<I: Isa, const NV: usize>(&mut self, isa: I, n: usize, first: usize) -> usize {
+    fn group<I: Isa, const NV: usize>(
+        &self,
+        isa: I,
+        n: usize,
+        first: usize,
+        grid: &mut Grid<'_, u8>,
+    ) -> usize {
         let params = *self.params;
-        let count = (params.y.channels - first).min(NV * I::LANES);
+        let count = (grid.channels().end - first).min(NV * I::LANES);
         let row = &self.row[n * params.next + first..][..count];
         // What is not finite, or may become so, is left to the reference.
         let small = row.iter().all(|v| v.abs() <= Decode::MOST);
@@ -251,10 +271,10 @@ impl Channels<'_> {
             }
             numbers[s] = isa.load_f32(&lanes, 0);
         }
-        for oy in 0..params.y.height {
-            for ox in 0..params.y.width {
-                let x = &self.x[params.x.at(n, oy, ox) + first..];
-                let y = &mut self.y[params.y.at(n, oy, ox) + first..][..count];
+        for at in grid.rows().filter(|at| at.n == n) {
+            for p in 0..at.pixels {
+                let x = &self.x[params.x.at(n, at.oy, at.ox + p) + first..];
+                let y = grid.at(at.position + p, first, count);
                 if small {
                     let x = params.decode.apply::<I, NV>(isa, x);
                     params.output.store(isa, params.function.apply::<I, NV>(isa, x, numbers), y);
@@ -310,7 +330,7 @@ mod tests {
                     reference(&params, &a, &b, &mut want);
                     for isa in testing::isas() {
                         let mut y = testing::untouched(&params.y);
-                        testing::run(isa, Pair { params: &params, a: &a, b: &b, y: &mut y });
+                        testing::run_cut(isa, 5, Pair { params: &params, a: &a, b: &b, y: &mut y });
                         failures.check(&y, &want, || {
                             format!("{isa} {shape:?} {function:?} {decode:?} {output:?}")
                         });
@@ -338,7 +358,11 @@ mod tests {
                         channels_reference(&params, &x, &row, &mut want);
                         for isa in testing::isas() {
                             let mut y = testing::untouched(&params.y);
-                            testing::run(isa, Channels { params: &params, x: &x, row: &row, y: &mut y });
+                            testing::run_cut(
+                                isa,
+                                5,
+                                Channels { params: &params, x: &x, row: &row, y: &mut y },
+                            );
                             failures.check(&y, &want, || format!("{isa} {shape:?} {function:?} {strange:?}"));
                         }
                     }

@@ -11,11 +11,13 @@
 
 use crate::epilogue::Epilogue;
 use crate::igemm::{self, Padding, Panels};
-use crate::isa::{Isa, Kernel};
+use crate::isa::Isa;
 use crate::pack::{self, PerChannel, Runs, Weights};
+use crate::team::{Grid, Split};
 use crate::tile::Tiles;
 use crate::window::{self, Place, Walk, Window};
 use bytemuck::Zeroable;
+use core::mem;
 
 /// One convolution.
 ///
@@ -160,7 +162,7 @@ pub fn reference<E: Epilogue>(
 /// Kernel id: `igemm-{MR}x64c4-{isa}`.
 ///
 /// `x` reaches 3 bytes past the last window. Output bytes between the channels of `y` and its pixel pitch are left
-/// alone.
+/// alone. It may be cut at any pixel, and at multiples of 64 channels.
 pub struct Conv<'a, const MR: usize, E: Epilogue> {
     /// Shapes and epilogue.
     pub params: &'a Params<E>,
@@ -174,14 +176,19 @@ pub struct Conv<'a, const MR: usize, E: Epilogue> {
     pub y: &'a mut [E::Out],
 }
 
-impl<const MR: usize, E: Epilogue> Kernel for Conv<'_, MR, E> {
-    type Output = ();
+impl<'a, const MR: usize, E: Epilogue> Split for Conv<'a, MR, E> {
+    type Y = Grid<'a, E::Out>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, isa: I) {
+    fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
         let Params { x, y, window, epilogue, .. } = self.params;
+        let (pixels, channels) = (grid.pixels(), grid.channels());
         let runs = Runs::new(x, window);
-        let ((x0, dx), (y0, dy)) = (window::under(x, window), window::plain(y));
+        let ((x0, dx), (y0, dy)) = (window::under(x, window), window::positions(&grid));
         let (s0, ds) = window::plain(&epilogue.summand());
         let walk = Walk::new([y.height, y.width], [x0, y0, s0], [dx, dy, ds]);
         let padding = self.params.padding(runs);
@@ -191,17 +198,20 @@ impl<const MR: usize, E: Epilogue> Kernel for Conv<'_, MR, E> {
             let (now, rest) = panels.split_at(group.vectors * runs.total_k4());
             panels = rest;
             let ahead = &rest[..if from_afar { now.len().min(rest.len()) } else { 0 }];
+            if !channels.contains(&group.first) {
+                continue;
+            }
             let tiles = Tiles {
                 sums: Panels { runs, x: self.x, panels: now, padding },
                 epilogue: *epilogue,
                 weights: self.weights,
                 ahead,
                 group,
-                channels: y.channels,
+                channels: channels.end,
                 walk,
-                pixels: y.pixels(),
+                pixels: pixels.clone(),
                 summand: self.summand,
-                y: &mut *self.y,
+                y: grid.again(),
             };
             match group.vectors {
                 4 => igemm::run::<I, E, MR, 4>(isa, tiles),

@@ -8,7 +8,9 @@
 //! else 0. Tensors of wider elements are copied as bytes: [`Place::bytes`]. Cost: one read and one write a byte.
 
 use crate::isa::{Isa, Kernel};
+use crate::team::{Grid, Split};
 use crate::window::{Place, each_run};
+use core::mem;
 
 /// One copy; both places have the same shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +33,17 @@ pub struct Copy<'a> {
     pub y: &'a mut [u8],
 }
 
-impl Kernel for Copy<'_> {
-    type Output = ();
+impl<'a> Split for Copy<'a> {
+    type Y = Grid<'a, u8>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, _isa: I) {
+    fn part<I: Isa>(&self, _isa: I, y: Self::Y) {
         let flip = self.params.flip;
-        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+        each_run(&self.params.x, self.x, y, |x, y| {
             if flip == 0 {
                 y.copy_from_slice(x);
             } else {
@@ -78,7 +84,7 @@ mod tests {
         for (y, flip) in [(halo, 0), (slice, 128), (x, 0)] {
             for isa in testing::isas() {
                 let mut buffer = [7; 256];
-                testing::run(isa, Copy { params: &Params { x, y, flip }, x: &bytes, y: &mut buffer });
+                testing::run_cut(isa, 0, Copy { params: &Params { x, y, flip }, x: &bytes, y: &mut buffer });
                 let mut want = [7; 256];
                 for (n, oy, ox, c) in testing::grid([2, 3, 2, 4]) {
                     want[y.at(n, oy, ox) + c] = bytes[x.at(n, oy, ox) + c] ^ flip;

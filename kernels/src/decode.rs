@@ -2,8 +2,10 @@
 //!
 //! Cost: one read and one write an element.
 
-use crate::isa::{Isa, Kernel};
+use crate::isa::Isa;
+use crate::team::{Grid, Split};
 use crate::window::{Place, each_element, each_run};
+use core::mem;
 
 /// The function of one element.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,13 +52,17 @@ pub struct Decode<'a> {
     pub y: &'a mut [f32],
 }
 
-impl Kernel for Decode<'_> {
-    type Output = ();
+impl<'a> Split for Decode<'a> {
+    type Y = Grid<'a, f32>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, _isa: I) {
+    fn part<I: Isa>(&self, _isa: I, y: Self::Y) {
         let rule = self.params.rule;
-        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+        each_run(&self.params.x, self.x, y, |x, y| {
             y.iter_mut().zip(x).for_each(|(y, &x)| *y = rule.apply(x as f32));
         });
     }
@@ -82,7 +88,7 @@ mod tests {
                 reference(&params, &x, &mut want);
                 for isa in testing::isas() {
                     let mut y = testing::untouched(&params.y);
-                    testing::run(isa, Decode { params: &params, x: &x, y: &mut y });
+                    testing::run_cut(isa, 1, Decode { params: &params, x: &x, y: &mut y });
                     failures.check(&y, &want, || std::format!("{isa} {shape:?} {rule:?}"));
                 }
             }

@@ -12,11 +12,13 @@
 //! Cost: pixels * c * kernel_h * kernel_w MACs; bound by the unpacks, 8 for 4 taps of 64 channels.
 
 use crate::epilogue::Epilogue;
-use crate::isa::{Isa, Kernel};
+use crate::isa::Isa;
 use crate::pack::{self, PerChannel, Weights};
+use crate::team::{Grid, Split};
 use crate::tile::{Sums, Tile, Tiles};
 use crate::window::{self, Place, Walk, Window};
 use bytemuck::Zeroable;
+use core::mem;
 
 /// One depthwise convolution; `x` and `y` have the same channels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,7 +112,7 @@ pub fn reference<E: Epilogue>(
 
 /// The fast form. Kernel id: `dwconv-4x64c4-{isa}`, with one row on ISAs of 16 registers.
 ///
-/// Output bytes between the channels of `y` and its pixel pitch are left alone.
+/// Output bytes between the channels of `y` and its pixel pitch are left alone. It may be cut at any pixel, and at multiples of 64 channels.
 pub struct DwConv<'a, E: Epilogue> {
     /// Shapes and epilogue.
     pub params: &'a Params<E>,
@@ -124,19 +126,27 @@ pub struct DwConv<'a, E: Epilogue> {
     pub y: &'a mut [E::Out],
 }
 
-impl<E: Epilogue> Kernel for DwConv<'_, E> {
-    type Output = ();
+impl<'a, E: Epilogue> Split for DwConv<'a, E> {
+    type Y = Grid<'a, E::Out>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, isa: I) {
+    fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
         let Params { x, y, window, epilogue, .. } = self.params;
-        let ((x0, dx), (y0, dy)) = (window::under(x, window), window::plain(y));
+        let (pixels, channels) = (grid.pixels(), grid.channels());
+        let ((x0, dx), (y0, dy)) = (window::under(x, window), window::positions(&grid));
         let (s0, ds) = window::plain(&epilogue.summand());
         let walk = Walk::new([y.height, y.width], [x0, y0, s0], [dx, dy, ds]);
         let mut panels = self.weights.panels;
         for group in pack::groups(self.params.lanes()) {
             let (now, rest) = panels.split_at(4 * self.params.k4());
             panels = rest;
+            if !channels.contains(&group.first) {
+                continue;
+            }
             let pitch = [window.dilation[0] * x.row, window.dilation[1] * x.pixel];
             let mut tiles = Tiles {
                 sums: Taps { kernel: window.kernel, pitch, x: self.x, panels: now },
@@ -144,11 +154,11 @@ impl<E: Epilogue> Kernel for DwConv<'_, E> {
                 weights: self.weights,
                 ahead: &[],
                 group,
-                channels: y.channels,
+                channels: channels.end,
                 walk,
-                pixels: y.pixels(),
+                pixels: pixels.clone(),
                 summand: self.summand,
-                y: &mut *self.y,
+                y: grid.again(),
             };
             // Four pixels are 16 sums; 4 weights and the interleaving take the other half of 32 registers.
             if I::REGISTERS >= 32 {

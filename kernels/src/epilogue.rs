@@ -26,11 +26,11 @@ use crate::isa::Isa;
 use bytemuck::Pod;
 
 /// What happens to an accumulator; implemented by [`Finish`].
-pub trait Epilogue: Copy {
+pub trait Epilogue: Copy + Sync {
     /// Element of the summand tensor.
-    type Summand: Pod;
+    type Summand: Pod + Sync;
     /// Element of the output tensor.
-    type Out: Pod;
+    type Out: Pod + Send + Sync;
 
     /// Where the summand lies; a place without pixels when there is none.
     fn summand(&self) -> Place;

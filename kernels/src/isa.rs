@@ -107,7 +107,7 @@ impl core::fmt::Display for Name {
 /// The vector operations that kernels are made of. Safe to call: loads and stores take slices.
 ///
 /// It holds what the kernels need and no more; an operation that can be written with these stays outside.
-pub trait Isa: Copy {
+pub trait Isa: Copy + Sync {
     /// This ISA's name.
     const NAME: Name;
     /// 32-bit lanes of a vector: 16, 8 or 4.

@@ -52,6 +52,7 @@ pub mod quant;
 pub mod quantize;
 pub mod range;
 pub mod requantize;
+pub mod team;
 #[cfg(test)]
 mod testing;
 mod tile;

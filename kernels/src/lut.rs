@@ -8,8 +8,10 @@
 //!
 //! Whatever function of one byte TensorFlow computes, its bits are in the table. Cost: one look-up an element.
 
-use crate::isa::{Isa, Kernel};
+use crate::isa::Isa;
+use crate::team::{Grid, Split};
 use crate::window::{Place, each_element, each_run};
+use core::mem;
 
 /// One mapping; both places have the same shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +39,17 @@ pub struct Map<'a, T> {
     pub y: &'a mut [T],
 }
 
-impl<T: Copy> Kernel for Map<'_, T> {
-    type Output = ();
+impl<'a, T: Copy + Send + Sync> Split for Map<'a, T> {
+    type Y = Grid<'a, T>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, _isa: I) {
+    fn part<I: Isa>(&self, _isa: I, y: Self::Y) {
         let table: &[T; 256] = self.table.first_chunk().expect("a table has 256 values");
-        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+        each_run(&self.params.x, self.x, y, |x, y| {
             y.iter_mut().zip(x).for_each(|(y, &x)| *y = table[usize::from(x)]);
         });
     }
@@ -66,13 +72,17 @@ pub struct PerChannel<'a> {
     pub y: &'a mut [u8],
 }
 
-impl Kernel for PerChannel<'_> {
-    type Output = ();
+impl<'a> Split for PerChannel<'a> {
+    type Y = Grid<'a, u8>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, _isa: I) {
-        let tables = &self.table.as_chunks::<256>().0[..self.params.y.channels];
-        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+    fn part<I: Isa>(&self, _isa: I, y: Self::Y) {
+        let tables = &self.table.as_chunks::<256>().0[y.channels()];
+        each_run(&self.params.x, self.x, y, |x, y| {
             for (x, y) in x.chunks_exact(tables.len()).zip(y.chunks_exact_mut(tables.len())) {
                 for c in 0..tables.len() {
                     y[c] = tables[c][usize::from(x[c])];
@@ -104,13 +114,13 @@ mod tests {
             reference(&params, &floats, &x, &mut want32);
             for isa in testing::isas() {
                 let mut y = testing::untouched(&params.y);
-                testing::run(isa, Map { params: &params, table: &bytes, x: &x, y: &mut y });
+                testing::run_cut(isa, 2, Map { params: &params, table: &bytes, x: &x, y: &mut y });
                 failures.check(&y, &want8, || std::format!("{isa} {shape:?} to u8"));
                 let mut y = testing::untouched(&params.y);
-                testing::run(isa, Map { params: &params, table: &floats, x: &x, y: &mut y });
+                testing::run_cut(isa, 2, Map { params: &params, table: &floats, x: &x, y: &mut y });
                 failures.check(&y, &want32, || std::format!("{isa} {shape:?} to f32"));
                 let mut y = testing::untouched(&params.y);
-                testing::run(isa, PerChannel { params: &params, table: &tables, x: &x, y: &mut y });
+                testing::run_cut(isa, 2, PerChannel { params: &params, table: &tables, x: &x, y: &mut y });
                 failures.check(&y, &want_c, || std::format!("{isa} {shape:?} per channel"));
             }
         }

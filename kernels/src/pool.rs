@@ -8,9 +8,11 @@
 //! Taps on the padding do not count, so no halo is needed: a window is cut to the image. Adding 128 to signed bytes
 //! keeps their order, but not their average's rounding, hence the zero point. Cost: one byte operation a tap.
 
-use crate::isa::{Isa, Kernel};
+use crate::isa::Isa;
 use crate::quant;
+use crate::team::{Grid, Split};
 use crate::window::{Place, Window};
+use core::mem;
 
 /// One pooling; `x` and `y` have the same channels, and every window meets the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,27 +93,30 @@ pub struct Max<'a> {
     pub y: &'a mut [u8],
 }
 
-impl Kernel for Max<'_> {
-    type Output = ();
+impl<'a> Split for Max<'a> {
+    type Y = Grid<'a, u8>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, _isa: I) {
-        let Params { x, y, window, .. } = self.params;
-        for n in 0..y.batch {
-            for oy in 0..y.height {
-                let (top, rows) = self.params.inside(0, oy, x.height);
-                for ox in 0..y.width {
-                    let (left, columns) = self.params.inside(1, ox, x.width);
-                    let out = &mut self.y[y.at(n, oy, ox)..][..y.channels];
-                    // 0 is the least of signed bytes too, since 128 is added to them.
-                    out.fill(0);
-                    for ky in 0..rows {
-                        for kx in 0..columns {
-                            let (iy, ix) = (top + ky * window.dilation[0], left + kx * window.dilation[1]);
-                            let tap = &self.x[x.at(n, iy, ix)..][..y.channels];
-                            for (out, &tap) in out.iter_mut().zip(tap) {
-                                *out = (*out).max(tap);
-                            }
+    fn part<I: Isa>(&self, _isa: I, mut grid: Self::Y) {
+        let Params { x, window, .. } = self.params;
+        let channels = grid.channels();
+        for row in grid.rows() {
+            let (top, rows) = self.params.inside(0, row.oy, x.height);
+            for p in 0..row.pixels {
+                let (left, columns) = self.params.inside(1, row.ox + p, x.width);
+                let out = grid.at(row.position + p, channels.start, channels.len());
+                // 0 is the least of signed bytes too, since 128 is added to them.
+                out.fill(0);
+                for ky in 0..rows {
+                    for kx in 0..columns {
+                        let (iy, ix) = (top + ky * window.dilation[0], left + kx * window.dilation[1]);
+                        let tap = &self.x[x.at(row.n, iy, ix) + channels.start..][..channels.len()];
+                        for (out, &tap) in out.iter_mut().zip(tap) {
+                            *out = (*out).max(tap);
                         }
                     }
                 }
@@ -133,36 +138,39 @@ pub struct Average<'a> {
 /// Channels that are summed at once.
 const BLOCK: usize = 64;
 
-impl Kernel for Average<'_> {
-    type Output = ();
+impl<'a> Split for Average<'a> {
+    type Y = Grid<'a, u8>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, _isa: I) {
-        let Params { x, y, window, zero_point } = self.params;
-        for n in 0..y.batch {
-            for oy in 0..y.height {
-                let (top, rows) = self.params.inside(0, oy, x.height);
-                for ox in 0..y.width {
-                    let (left, columns) = self.params.inside(1, ox, x.width);
-                    let count = rows * columns;
-                    let start = -(count as i32) * i32::from(*zero_point);
-                    let reciprocal = 1.0 / count.max(1) as f32;
-                    let out = &mut self.y[y.at(n, oy, ox)..][..y.channels];
-                    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
-                        let mut sums = [start; BLOCK];
-                        for ky in 0..rows {
-                            for kx in 0..columns {
-                                let (iy, ix) =
-                                    (top + ky * window.dilation[0], left + kx * window.dilation[1]);
-                                let tap = &self.x[x.at(n, iy, ix) + block * BLOCK..][..out.len()];
-                                for (sum, &tap) in sums.iter_mut().zip(tap) {
-                                    *sum += i32::from(tap);
-                                }
+    fn part<I: Isa>(&self, _isa: I, mut grid: Self::Y) {
+        let Params { x, window, zero_point, .. } = self.params;
+        let channels = grid.channels();
+        for row in grid.rows() {
+            let (top, rows) = self.params.inside(0, row.oy, x.height);
+            for p in 0..row.pixels {
+                let (left, columns) = self.params.inside(1, row.ox + p, x.width);
+                let count = rows * columns;
+                let start = -(count as i32) * i32::from(*zero_point);
+                let reciprocal = 1.0 / count.max(1) as f32;
+                let out = grid.at(row.position + p, channels.start, channels.len());
+                for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+                    let first = channels.start + block * BLOCK;
+                    let mut sums = [start; BLOCK];
+                    for ky in 0..rows {
+                        for kx in 0..columns {
+                            let (iy, ix) = (top + ky * window.dilation[0], left + kx * window.dilation[1]);
+                            let tap = &self.x[x.at(row.n, iy, ix) + first..][..out.len()];
+                            for (sum, &tap) in sums.iter_mut().zip(tap) {
+                                *sum += i32::from(tap);
                             }
                         }
-                        for (out, &sum) in out.iter_mut().zip(&sums) {
-                            *out = self.params.average(sum, reciprocal);
-                        }
+                    }
+                    for (out, &sum) in out.iter_mut().zip(&sums) {
+                        *out = self.params.average(sum, reciprocal);
                     }
                 }
             }
@@ -200,10 +208,10 @@ mod tests {
                     for isa in testing::isas() {
                         let case = || std::format!("{isa} {params:?} {fill:?}");
                         let mut y = testing::untouched(&params.y);
-                        testing::run(isa, Max { params: &params, x: &x, y: &mut y });
+                        testing::run_cut(isa, 3, Max { params: &params, x: &x, y: &mut y });
                         failures.check(&y, &most, || std::format!("max {}", case()));
                         let mut y = testing::untouched(&params.y);
-                        testing::run(isa, Average { params: &params, x: &x, y: &mut y });
+                        testing::run_cut(isa, 3, Average { params: &params, x: &x, y: &mut y });
                         failures.check(&y, &mean, || std::format!("average {}", case()));
                     }
                 }

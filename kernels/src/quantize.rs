@@ -12,9 +12,11 @@
 //! `low` and `high` are integers, so clamping before or after rounding is the same. Cost: about 8 operations for 16
 //! elements; it is the memory that counts.
 
-use crate::isa::{Isa, Kernel, Narrow};
+use crate::isa::{Isa, Narrow};
 use crate::quant;
+use crate::team::{Grid, Split};
 use crate::window::{Place, each_element, each_run};
+use core::mem;
 
 /// The function of one element.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,14 +74,18 @@ pub struct Quantize<'a> {
     pub y: &'a mut [u8],
 }
 
-impl Kernel for Quantize<'_> {
-    type Output = ();
+impl<'a> Split for Quantize<'a> {
+    type Y = Grid<'a, u8>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, isa: I) {
+    fn part<I: Isa>(&self, isa: I, y: Self::Y) {
         let rule = self.params.rule;
         let by_vectors = !rule.ties_away && rule.shift == 0.0;
-        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+        each_run(&self.params.x, self.x, y, |x, y| {
             let vectors = if by_vectors { x.len() / 16 * 16 } else { 0 };
             let ((x, x_rest), (y, y_rest)) = (x.split_at(vectors), y.split_at_mut(vectors));
             for (x, y) in x.as_chunks().0.iter().zip(y.as_chunks_mut().0) {
@@ -143,7 +149,7 @@ mod tests {
                 reference(&params, &x, &mut want);
                 for isa in testing::isas() {
                     let mut y = testing::untouched(&params.y);
-                    testing::run(isa, Quantize { params: &params, x: &x, y: &mut y });
+                    testing::run_cut(isa, 7, Quantize { params: &params, x: &x, y: &mut y });
                     failures.check(&y, &want, || std::format!("{isa} {shape:?} {rule:?}"));
                 }
             }

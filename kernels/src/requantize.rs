@@ -7,9 +7,11 @@
 //!
 //! Cost: a multiplication and a rounding an element; calibrated graphs have these operations fused away.
 
-use crate::isa::{Isa, Kernel};
+use crate::isa::Isa;
 use crate::quantize::Rule;
+use crate::team::{Grid, Split};
 use crate::window::{Place, each_element, each_run};
+use core::mem;
 
 /// A requantization through f32; both places have the same shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,13 +51,17 @@ pub struct Float<'a> {
     pub y: &'a mut [u8],
 }
 
-impl Kernel for Float<'_> {
-    type Output = ();
+impl<'a> Split for Float<'a> {
+    type Y = Grid<'a, u8>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, _isa: I) {
-        let (params, scale) = (*self.params, &self.scale[..self.params.y.channels]);
-        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+    fn part<I: Isa>(&self, _isa: I, y: Self::Y) {
+        let (params, scale) = (*self.params, &self.scale[y.channels()]);
+        each_run(&self.params.x, self.x, y, |x, y| {
             for (x, y) in x.chunks_exact(scale.len()).zip(y.chunks_exact_mut(scale.len())) {
                 for c in 0..scale.len() {
                     y[c] = params.apply(x[c], scale[c]);
@@ -102,13 +108,17 @@ pub struct Fixed<'a> {
     pub y: &'a mut [u8],
 }
 
-impl Kernel for Fixed<'_> {
-    type Output = ();
+impl<'a> Split for Fixed<'a> {
+    type Y = Grid<'a, u8>;
+
+    fn take(&mut self) -> Self::Y {
+        Grid::new(&self.params.y, mem::take(&mut self.y))
+    }
 
     #[inline(always)]
-    fn call<I: Isa>(self, _isa: I) {
+    fn part<I: Isa>(&self, _isa: I, y: Self::Y) {
         let params = *self.params;
-        each_run([&self.params.x, &self.params.y], self.x, self.y, |x, y| {
+        each_run(&self.params.x, self.x, y, |x, y| {
             y.iter_mut().zip(x).for_each(|(y, &x)| *y = params.apply(x));
         });
     }
@@ -149,10 +159,10 @@ mod tests {
             fixed_reference(&fixed, &x, &mut point);
             for isa in testing::isas() {
                 let mut y = testing::untouched(&params.y);
-                testing::run(isa, Float { params: &params, scale: &scale, x: &x, y: &mut y });
+                testing::run_cut(isa, 4, Float { params: &params, scale: &scale, x: &x, y: &mut y });
                 failures.check(&y, &float, || std::format!("{isa} {shape:?} float"));
                 let mut y = testing::untouched(&params.y);
-                testing::run(isa, Fixed { params: &fixed, x: &x, y: &mut y });
+                testing::run_cut(isa, 4, Fixed { params: &fixed, x: &x, y: &mut y });
                 failures.check(&y, &point, || std::format!("{isa} {shape:?} fixed"));
             }
         }

@@ -1,8 +1,11 @@
 //! What the tests of all kernels share.
 
 use crate::isa::{self, Isa, Kernel, Name, Program};
+use crate::team::tests::run_in_turn;
+use crate::team::{Cut, Split};
 use crate::window::{Place, Window};
 use bytemuck::Pod;
+use std::cell::Cell;
 use std::io::Write;
 use std::prelude::v1::*;
 use std::vec;
@@ -162,6 +165,18 @@ pub(crate) fn run<K: Kernel>(name: Name, kernel: K) -> K::Output {
         }
     }
     isa::with(name, Enter(kernel)).expect("`isas` gave the name")
+}
+
+/// Runs a kernel on the named ISA in pieces of any pixels and multiples of `channels` channels (0: all), for 1, 2, 3 and
+/// 5 threads in turn.
+pub(crate) fn run_cut<K: Split>(name: Name, channels: usize, kernel: K) {
+    // Five, so that the turn is another for each of three or four ISAs.
+    const THREADS: [usize; 5] = [1, 2, 3, 5, 1];
+    std::thread_local! { static TURN: Cell<usize> = const { Cell::new(0) } }
+    let turn = TURN.get();
+    TURN.set(turn + 1);
+    let cut = Cut { pixels: 1 + turn / 2 % 4, channels, channels_first: turn % 2 == 1 };
+    run_in_turn(name, THREADS[turn % 5], cut, kernel);
 }
 
 /// Compares bit for bit, collects the failing cases, and reports them all at the end.

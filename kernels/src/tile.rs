@@ -8,7 +8,9 @@
 use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::pack::{Group, Weights};
+use crate::team::Grid;
 use crate::window::Walk;
+use core::ops::Range;
 
 /// What a tile sums.
 pub(crate) trait Sums {
@@ -44,13 +46,13 @@ pub(crate) struct Tiles<'a, E: Epilogue, S> {
     /// The panels of the next group, if they come from afar: each tile prefetches its share.
     pub(crate) ahead: &'a [[i8; 64]],
     pub(crate) group: Group,
-    /// Channels of the tensor; the group may reach past them.
+    /// The end of the channels; the group may reach past it.
     pub(crate) channels: usize,
-    /// Where x, y and the summand have each output pixel.
+    /// Where x, y (in positions) and the summand have each output pixel.
     pub(crate) walk: Walk<3>,
-    pub(crate) pixels: usize,
+    pub(crate) pixels: Range<usize>,
     pub(crate) summand: &'a [E::Summand],
-    pub(crate) y: &'a mut [E::Out],
+    pub(crate) y: Grid<'a, E::Out>,
 }
 
 impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
@@ -68,14 +70,16 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
     /// All tiles of the `NV * LANES` channels from `first`.
     #[inline(always)]
     fn part<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I, part: usize, first: usize) {
+        let pixels = self.pixels.clone();
         let mut walk = self.walk;
+        walk.seek(pixels.start);
         let mut done = 0;
-        while done < self.pixels {
-            let new = walk.fill::<MR>(self.pixels - done, self.pixels);
-            let pixel = walk.row_of::<MR>();
-            let share = |pixels| self.ahead.len() * pixels / self.pixels;
+        while done < pixels.len() {
+            let new = walk.fill::<MR>(pixels.len() - done, &pixels);
+            let pixel = walk.row_of::<MR>(&pixels);
+            let share = |done| self.ahead.len() * done / pixels.len();
             let ahead = &self.ahead[share(done)..share(done + new)];
-            let [at, y, summand] = walk.take(self.pixels);
+            let [at, y, summand] = walk.take(&pixels);
             self.tile::<I, MR, NV>(isa, part, Tile { first, at, pixel, ahead }, [y, summand]);
             done += new;
         }
@@ -105,7 +109,7 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
         let acc = self.sums.sums::<I, MR, NV>(isa, acc, part, tile);
         let count = (self.channels - first).min(NV * I::LANES);
         for m in 0..MR {
-            let y = &mut self.y[y[m] + first..][..count];
+            let y = self.y.at(y[m], first, count);
             let summand = self.summand.get(summand[m] + first..).unwrap_or(&[]);
             self.epilogue.finish::<I, NV>(isa, acc[m], scale, bias, summand, y);
         }

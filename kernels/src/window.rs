@@ -1,5 +1,8 @@
 //! NHWC geometry: where a tensor lies in a buffer, and how a window moves over it.
 
+use crate::team::{Grid, Row};
+use core::ops::Range;
+
 /// Where an NHWC tensor lies in a buffer; all in elements of its type.
 ///
 /// Element (n, y, x, c) is at `first + n*image + y*row + x*pixel + c`. A pixel pitch above `channels` is a slice of a
@@ -90,19 +93,17 @@ pub(crate) fn each_element<T: Copy, U>(
 /// Gives the runs that are consecutive in two tensors of the same shape: rows where pixels touch in both, else pixels.
 /// What lies between the runs of `y` is left alone.
 #[inline(always)]
-pub(crate) fn each_run<T, U>(
-    [at_x, at_y]: [&Place; 2],
-    x: &[T],
-    y: &mut [U],
-    mut run: impl FnMut(&[T], &mut [U]),
-) {
-    let touching = at_x.pixel == at_x.channels && at_y.pixel == at_y.channels;
-    let [runs, length] = if touching { [1, at_y.width * at_y.channels] } else { [at_y.width, at_y.channels] };
-    for n in 0..at_y.batch {
-        for oy in 0..at_y.height {
-            for ox in 0..runs {
-                run(&x[at_x.at(n, oy, ox)..][..length], &mut y[at_y.at(n, oy, ox)..][..length]);
-            }
+pub(crate) fn each_run<T, U>(at_x: &Place, x: &[T], mut y: Grid<'_, U>, mut run: impl FnMut(&[T], &mut [U])) {
+    let touching = at_x.pixel == at_x.channels && y.touching();
+    let channels = y.channels();
+    for Row { n, oy, ox, pixels, position } in y.rows() {
+        if touching {
+            run(&x[at_x.at(n, oy, ox)..][..pixels * at_x.pixel], y.run(position, pixels));
+            continue;
+        }
+        for p in 0..pixels {
+            let x = &x[at_x.at(n, oy, ox + p) + channels.start..][..channels.len()];
+            run(x, y.at(position + p, channels.start, channels.len()));
         }
     }
 }
@@ -163,17 +164,17 @@ impl<const T: usize> Walk<T> {
     /// Goes back as far as it takes to fill a tile of MR pixels, where `left` of all `pixels` remain. Returns how many of
     /// the tile's pixels are new.
     #[inline(always)]
-    pub(crate) fn fill<const MR: usize>(&mut self, left: usize, pixels: usize) -> usize {
+    pub(crate) fn fill<const MR: usize>(&mut self, left: usize, pixels: &Range<usize>) -> usize {
         if left < MR {
-            self.seek(pixels.saturating_sub(MR));
+            self.seek(pixels.end.saturating_sub(MR).max(pixels.start));
         }
         left.min(MR)
     }
 
-    /// [row, column], if this pixel and the next, MR in all, are in one row.
+    /// [row, column], if this pixel and the next, MR in all, are in one row and among `pixels`.
     #[inline(always)]
-    pub(crate) fn row_of<const MR: usize>(&self) -> Option<[usize; 2]> {
-        (self.pixel[1] + MR <= self.extent[1]).then_some(self.pixel)
+    pub(crate) fn row_of<const MR: usize>(&self, pixels: &Range<usize>) -> Option<[usize; 2]> {
+        (self.pixel[1] + MR <= self.extent[1] && pixels.len() >= MR).then_some(self.pixel)
     }
 
     /// Goes to the pixel of that number.
@@ -191,10 +192,12 @@ impl<const T: usize> Walk<T> {
 
     /// Where the next MR pixels begin, for each tensor; goes past them. Where all `pixels` are fewer, the last repeats.
     #[inline(always)]
-    pub(crate) fn take<const MR: usize>(&mut self, pixels: usize) -> [[usize; MR]; T] {
+    pub(crate) fn take<const MR: usize>(&mut self, pixels: &Range<usize>) -> [[usize; MR]; T] {
         let mut at = [[0; MR]; T];
         let [_, width] = self.extent;
-        if self.pixel[1] + MR < width {
+        if pixels.len() < MR {
+            at = self.repeat_last(pixels);
+        } else if self.pixel[1] + MR < width {
             for t in 0..T {
                 for m in 0..MR {
                     at[t][m] = self.at[t] + m * self.pitch[t][2];
@@ -202,8 +205,6 @@ impl<const T: usize> Walk<T> {
                 self.at[t] += MR * self.pitch[t][2];
             }
             self.pixel[1] += MR;
-        } else if pixels < MR {
-            at = self.repeat_last(pixels);
         } else {
             for m in 0..MR {
                 for t in 0..T {
@@ -218,10 +219,10 @@ impl<const T: usize> Walk<T> {
     /// `take` where there are too few pixels; apart, to leave the loop above without conditions.
     #[cold]
     #[inline(never)]
-    fn repeat_last<const MR: usize>(&mut self, pixels: usize) -> [[usize; MR]; T] {
+    fn repeat_last<const MR: usize>(&mut self, pixels: &Range<usize>) -> [[usize; MR]; T] {
         let mut at = [[0; MR]; T];
         for m in 0..MR {
-            self.seek(m.min(pixels - 1));
+            self.seek((pixels.start + m).min(pixels.end - 1));
             for t in 0..T {
                 at[t][m] = self.at[t];
             }
@@ -261,6 +262,12 @@ pub(crate) fn under(x: &Place, window: &Window) -> (usize, [usize; 3]) {
     (first, [x.image, window.stride[0] * x.row, window.stride[1] * x.pixel])
 }
 
+/// A grid that is walked pixel by pixel, in positions.
+#[inline(always)]
+pub(crate) fn positions<T>(y: &Grid<'_, T>) -> (usize, [usize; 3]) {
+    (0, y.steps())
+}
+
 /// A tensor that is walked pixel by pixel.
 #[inline(always)]
 pub(crate) fn plain(y: &Place) -> (usize, [usize; 3]) {
@@ -289,7 +296,11 @@ mod tests {
                 let (mut two, mut after) = (walk, walk);
                 after.step();
                 let second = after.at;
-                assert_eq!(two.take::<2>(18), [[want[0], second[0]], [want[1], second[1]]], "take {number}");
+                assert_eq!(
+                    two.take::<2>(&(0..18)),
+                    [[want[0], second[0]], [want[1], second[1]]],
+                    "take {number}"
+                );
                 after.step();
                 assert_eq!(two.at, after.at, "after take {number}");
             }

@@ -71,7 +71,11 @@ impl Case {
         for isa in testing::isas() {
             let mut got = fresh.clone();
             let (weights, summand) = (params.weights(image), &summand[..]);
-            testing::run(isa, Conv::<MR, E> { params: &params, weights, x: &x, summand, y: &mut got });
+            testing::run_cut(
+                isa,
+                64,
+                Conv::<MR, E> { params: &params, weights, x: &x, summand, y: &mut got },
+            );
             failures.check(&got, &want, || format!("{isa} MR {MR} {self:?} {epilogue:?}"));
         }
     }

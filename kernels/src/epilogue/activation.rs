@@ -3,7 +3,7 @@
 use crate::isa::Isa;
 
 /// A function of one real value.
-pub trait Activation: Copy {
+pub trait Activation: Copy + Sync {
     /// One value.
     fn reference(&self, v: f32) -> f32;
     /// A vector.

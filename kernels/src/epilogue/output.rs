@@ -6,9 +6,9 @@ use crate::quant;
 use bytemuck::Pod;
 
 /// The last stage.
-pub trait Output: Copy {
+pub trait Output: Copy + Sync {
     /// Element of the output tensor.
-    type Out: Pod;
+    type Out: Pod + Send + Sync;
     /// One value.
     fn reference(&self, v: f32) -> Self::Out;
     /// A part of a group: the first `y.len()` outputs in memory order.

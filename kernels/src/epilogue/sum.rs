@@ -7,9 +7,9 @@ use crate::quant;
 use bytemuck::Pod;
 
 /// Adds another tensor.
-pub trait Sum: Copy {
+pub trait Sum: Copy + Sync {
     /// Element of the summand.
-    type Summand: Pod;
+    type Summand: Pod + Sync;
     /// Where the summand lies.
     fn place(&self) -> Place;
     /// One value.

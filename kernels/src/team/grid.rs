@@ -1,0 +1,224 @@
+//! An output that can be cut into pieces along pixels and along channels.
+//!
+//! ```text
+//! positions  0        1        2        3          the pixels of a row with its halo, row after row
+//! channels   [0 .. c] [0 .. c] [0 .. c] [0 .. c]   of each; `pitch` elements from one to the next
+//! ```
+//!
+//! A slice can be cut along positions only: the channels of one thread lie between those of another. So a grid is a
+//! pointer with the ranges that it may reach, and every access is checked against them.
+
+use crate::team::Cut;
+use crate::window::Place;
+use core::marker::PhantomData;
+use core::ops::Range;
+use core::slice;
+
+/// The pixels and channels of an output that one kernel writes.
+#[derive(Debug)]
+pub struct Grid<'a, T> {
+    /// Element (position 0, channel 0).
+    base: *mut T,
+    /// Elements from a position to the next.
+    pitch: usize,
+    place: Place,
+    /// Numbers of the pixels that are in it.
+    pixels: Range<usize>,
+    /// Positions that are in it.
+    positions: Range<usize>,
+    /// Channels that are in it.
+    channels: Range<usize>,
+    memory: PhantomData<&'a mut [T]>,
+}
+
+/// Pixels of one row that follow each other: the first and how many.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) n: usize,
+    pub(crate) oy: usize,
+    pub(crate) ox: usize,
+    pub(crate) pixels: usize,
+    pub(crate) position: usize,
+}
+
+// SAFETY: a grid is the only way to its elements, as `&mut [T]` is; a shared one gives out nothing but by `piece`.
+unsafe impl<T: Send> Send for Grid<'_, T> {}
+// SAFETY: as above; what `piece` gives out may be used on another thread, hence `Send`.
+unsafe impl<T: Send> Sync for Grid<'_, T> {}
+
+/// What can be cut; a [`Grid`] is.
+pub trait Pieces: Send + Sync + Sized {
+    /// How many `[ranges of pixels, ranges of channels]` give `threads` threads the smallest greatest share.
+    fn shares(&self, cut: Cut, threads: usize) -> [usize; 2];
+
+    /// Piece `number` of `shares`, row by row; nothing where there is none.
+    ///
+    /// # Safety
+    /// `self` is not used any more, but to make each piece of the same `shares` and `cut` at most once.
+    unsafe fn piece(&self, cut: Cut, shares: [usize; 2], number: usize) -> Option<Self>;
+}
+
+impl<'a, T> Grid<'a, T> {
+    /// All of the tensor at `place` in `y`.
+    ///
+    /// # Panics
+    /// If `y` is too short, or pixels overlap.
+    #[inline]
+    pub fn new(place: &Place, y: &'a mut [T]) -> Self {
+        let Place { batch, height, width, channels, first, image, row, pixel } = *place;
+        let pixels = 0..place.pixels();
+        let pitch = pixel.max(1);
+        // Ascending pixels are at ascending positions, and the channels of one end before those of the next.
+        assert!(channels <= pitch || pixels.end <= 1, "the pixels overlap");
+        assert!(row.is_multiple_of(pitch) || pixels.end <= width, "a row is a number of pixels");
+        assert!(image.is_multiple_of(pitch) || batch <= 1, "an image is a number of pixels");
+        assert!(row >= width * pitch || pixels.end <= width, "the rows overlap");
+        assert!(image >= height * row || batch <= 1, "the images overlap");
+        let mut grid = Self {
+            base: y.as_mut_ptr(),
+            pitch,
+            place: *place,
+            pixels: pixels.clone(),
+            positions: 0..0,
+            channels: 0..channels,
+            memory: PhantomData,
+        };
+        if let Some(last) = pixels.last() {
+            let end = grid.position(last) + 1;
+            assert!(first + (end - 1) * pitch + channels <= y.len(), "the output is shorter than its place");
+            grid.positions = 0..end;
+            // SAFETY: `first` is inside, as the assertion says.
+            grid.base = unsafe { grid.base.add(first) };
+        }
+        grid
+    }
+
+    /// The same grid for a shorter time.
+    #[inline(always)]
+    pub(crate) fn again(&mut self) -> Grid<'_, T> {
+        let Self { base, pitch, place, ref pixels, ref positions, ref channels, memory } = *self;
+        let (pixels, positions) = (pixels.clone(), positions.clone());
+        Grid { base, pitch, place, pixels, positions, channels: channels.clone(), memory }
+    }
+
+    /// The numbers of its pixels, counted over all rows and images.
+    #[inline(always)]
+    pub(crate) fn pixels(&self) -> Range<usize> {
+        self.pixels.clone()
+    }
+
+    /// Its channels.
+    #[inline(always)]
+    pub(crate) fn channels(&self) -> Range<usize> {
+        self.channels.clone()
+    }
+
+    /// From an image, a row and a pixel to the next, in positions.
+    #[inline(always)]
+    pub(crate) fn steps(&self) -> [usize; 3] {
+        [self.place.image / self.pitch, self.place.row / self.pitch, 1]
+    }
+
+    /// Its pixels row by row.
+    #[inline(always)]
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row> + use<T> {
+        let (place, [image, row, _], mut pixels) = (self.place, self.steps(), self.pixels());
+        core::iter::from_fn(move || {
+            let number = pixels.start;
+            if pixels.is_empty() {
+                return None;
+            }
+            let (line, ox) = (number / place.width, number % place.width);
+            let (n, oy) = (line / place.height, line % place.height);
+            let count = (place.width - ox).min(pixels.len());
+            pixels.start += count;
+            Some(Row { n, oy, ox, pixels: count, position: n * image + oy * row + ox })
+        })
+    }
+
+    /// Where the pixel of that number is.
+    #[inline]
+    fn position(&self, number: usize) -> usize {
+        let [image, row, _] = self.steps();
+        let (line, x) = (number / self.place.width, number % self.place.width);
+        let (n, y) = (line / self.place.height, line % self.place.height);
+        n * image + y * row + x
+    }
+
+    /// `count` channels from `channel` of the pixel at `position`.
+    ///
+    /// # Panics
+    /// If they are not all in the grid.
+    #[inline(always)]
+    pub(crate) fn at(&mut self, position: usize, channel: usize, count: usize) -> &mut [T] {
+        let Range { start, end } = self.positions;
+        assert!(start <= position && position < end, "a pixel of another piece");
+        let Range { start, end } = self.channels;
+        assert!(start <= channel && channel <= end && count <= end - channel, "channels of another piece");
+        // SAFETY: `new` proved that these elements are in the slice it had, of which no other piece has them; the borrow
+        // of `self` keeps them from being given out twice.
+        unsafe { slice::from_raw_parts_mut(self.base.add(position * self.pitch + channel), count) }
+    }
+
+    /// All channels of `pixels` pixels that touch, from `position` on.
+    ///
+    /// # Panics
+    /// If they do not touch, or are not all in the grid.
+    #[inline(always)]
+    pub(crate) fn run(&mut self, position: usize, pixels: usize) -> &mut [T] {
+        assert!(self.touching(), "pixels that do not touch");
+        let Range { start, end } = self.positions;
+        assert!(start <= position && position <= end && pixels <= end - position, "pixels of another piece");
+        // SAFETY: as in `at`; all elements between the pixels' first and last are channels of the grid.
+        unsafe { slice::from_raw_parts_mut(self.base.add(position * self.pitch), pixels * self.pitch) }
+    }
+
+    /// Whether the grid has all that lies between its first pixel of a row and its last.
+    #[inline(always)]
+    pub(crate) fn touching(&self) -> bool {
+        self.channels == (0..self.pitch)
+    }
+}
+
+/// Share `number` of `shares` of `range`, in units that are counted from its start.
+fn share(range: &Range<usize>, unit: usize, shares: usize, number: usize) -> Range<usize> {
+    let units = range.len().div_ceil(unit.max(1));
+    let at = |number: usize| range.start + (units * number / shares * unit).min(range.len());
+    if shares == 1 { range.clone() } else { at(number)..at(number + 1) }
+}
+
+impl<T: Send> Pieces for Grid<'_, T> {
+    fn shares(&self, cut: Cut, threads: usize) -> [usize; 2] {
+        let units = |range: &Range<usize>, unit: usize| match unit {
+            0 => 1,
+            unit => range.len().div_ceil(unit).max(1),
+        };
+        let [pixels, channels] = [units(&self.pixels, cut.pixels), units(&self.channels, cut.channels)];
+        let (mut best, mut least) = ([1, 1], pixels * channels);
+        for i in 1..=threads {
+            // The cut that is wanted first comes first.
+            let by_channels = if cut.channels_first { threads + 1 - i } else { i };
+            let shares = [(threads / by_channels).min(pixels), by_channels.min(channels)];
+            let greatest = pixels.div_ceil(shares[0]) * channels.div_ceil(shares[1]);
+            if greatest < least {
+                (best, least) = (shares, greatest);
+            }
+        }
+        best
+    }
+
+    unsafe fn piece(&self, cut: Cut, shares: [usize; 2], number: usize) -> Option<Self> {
+        if number >= shares[0] * shares[1] {
+            return None;
+        }
+        let pixels = share(&self.pixels, cut.pixels, shares[0], number / shares[1]);
+        let channels = share(&self.channels, cut.channels, shares[1], number % shares[1]);
+        if pixels.is_empty() || channels.is_empty() {
+            return None;
+        }
+        // What lies behind the last pixel, up to the next piece's first, is nobody's.
+        let positions = self.position(pixels.start)..self.position(pixels.end - 1) + 1;
+        let Self { base, pitch, place, memory, .. } = *self;
+        Some(Self { base, pitch, place, pixels, positions, channels, memory })
+    }
+}
