@@ -12,6 +12,8 @@ impl Errno {
     pub(crate) const INTERRUPTED: Self = Self(4);
     /// No such stream.
     pub const BAD_DESCRIPTOR: Self = Self(9);
+    /// There is not enough memory.
+    pub const NO_MEMORY: Self = Self(12);
     /// Nobody reads the pipe any more.
     pub const BROKEN_PIPE: Self = Self(32);
 

@@ -4,6 +4,7 @@ use crate::errno::Errno;
 use core::arch::asm;
 use core::ffi::CStr;
 use core::ptr;
+use core::sync::atomic::AtomicU32;
 use core::time::Duration;
 
 /// Numbers of system calls.
@@ -13,13 +14,17 @@ mod number {
     pub(super) const OPEN: usize = 2;
     pub(super) const CLOSE: usize = 3;
     pub(super) const MMAP: usize = 9;
+    pub(super) const MPROTECT: usize = 10;
     pub(super) const MUNMAP: usize = 11;
     pub(super) const RT_SIGACTION: usize = 13;
+    pub(super) const SCHED_YIELD: usize = 24;
     pub(super) const MREMAP: usize = 25;
     pub(super) const GETPID: usize = 39;
     pub(super) const FSYNC: usize = 74;
     pub(super) const RENAME: usize = 82;
     pub(super) const UNLINK: usize = 87;
+    pub(super) const FUTEX: usize = 202;
+    pub(super) const SCHED_GETAFFINITY: usize = 204;
     pub(super) const CLOCK_GETTIME: usize = 228;
     pub(super) const EXIT_GROUP: usize = 231;
 }
@@ -221,6 +226,42 @@ pub(crate) unsafe fn remap(address: *mut u8, bytes: usize, new_bytes: usize) -> 
     // SAFETY: the caller's promise.
     let new = unsafe { call(number::MREMAP, [address.expose_provenance(), bytes, new_bytes, MAY_MOVE, 0]) };
     new.map_or(ptr::null_mut(), ptr::with_exposed_provenance_mut)
+}
+
+/// Takes away the right to use memory: a guard below a stack.
+///
+/// # Safety
+/// All of it is from `map`, whole pages, and nobody refers to it.
+pub(crate) unsafe fn protect(address: *mut u8, bytes: usize) {
+    const NONE: usize = 0;
+    // SAFETY: the caller's promise. It cannot fail for a mapping that is there.
+    let _ = unsafe { call(number::MPROTECT, [address.expose_provenance(), bytes, NONE, 0, 0]) };
+}
+
+/// Sleeps on a word of memory, or wakes who does.
+pub(crate) fn futex(word: &AtomicU32, operation: usize, value: u32) {
+    // SAFETY: `futex` reads the word, which is borrowed for as long. That it is woken early or finds another value is for
+    // the caller to see; nothing else can fail.
+    let _ =
+        unsafe { call(number::FUTEX, [word.as_ptr().expose_provenance(), operation, value as usize, 0, 0]) };
+}
+
+/// Lets other threads have the processor.
+pub fn give_way() {
+    // SAFETY: `sched_yield` touches no memory.
+    let _ = unsafe { call(number::SCHED_YIELD, [0; 5]) };
+}
+
+/// How many processors the process may run on; at least one.
+pub fn affinity() -> usize {
+    // Room for 8192 processors, the most that Linux is built for.
+    let mut mask = [0_u64; 128];
+    // SAFETY: `sched_getaffinity` writes to the mask at most as many bytes as it is told.
+    let written = unsafe {
+        call(number::SCHED_GETAFFINITY, [0, size_of_val(&mask), mask.as_mut_ptr().expose_provenance(), 0, 0])
+    };
+    let ones: u32 = mask.iter().map(|word| word.count_ones()).sum();
+    if written.is_ok() { ones.max(1) as usize } else { 1 }
 }
 
 /// Ends the process.
