@@ -14,7 +14,8 @@ const DEFAULT: (&str, &str) = ("models/cifar10_int8.pb", "models/cifar10.json");
 const HELP: &str = "set BAKELITE_MODEL to an int8 GraphDef or a SavedModel folder, or unset it";
 
 /// Bakes `BAKELITE_MODEL` (a calibrated int8 GraphDef or a SavedModel folder; `BAKELITE_ABOUT` may name its
-/// description, `BAKELITE_TUNE` measured tiles), or the default network in the project's folder.
+/// description, `BAKELITE_TUNE` measured tiles), or the default network in the project's folder. `BAKELITE_BATCH` is its
+/// batch, 1 by default.
 pub(crate) fn main(project: &Path) {
     if let Err(problems) = run(project) {
         for line in problems.to_string().lines() {
@@ -45,7 +46,7 @@ fn run(project: &Path) -> Result<(), Problems> {
         Some(path) => read_tiles(&path)?,
         None => Tiles::default(),
     };
-    let options = Options { name, digest: digest(&bytes), tiles, ..Options::default() };
+    let options = Options { name, digest: digest(&bytes), tiles, batch: batch()?, ..Options::default() };
     let baked = bake(&graph, &options, &about)?;
     let folder = std::env::var_os("OUT_DIR").expect("cargo gives build scripts a folder");
     write(Path::new(&folder), &baked.files)
@@ -62,6 +63,20 @@ fn read(model: &Path) -> Result<(Graph, Vec<u8>), Problems> {
     let bytes = std::fs::read(model)
         .map_err(|error| Problems::file(Reason::new(format!("{}: {error}", model.display())).help(HELP)))?;
     Ok((graphdef::read(&bytes)?, bytes))
+}
+
+/// `BAKELITE_BATCH`: how many items an inference takes at once.
+fn batch() -> Result<Option<usize>, Problems> {
+    println!("cargo::rerun-if-env-changed=BAKELITE_BATCH");
+    let Some(text) = std::env::var_os("BAKELITE_BATCH").filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let number = text.to_str().and_then(|text| text.parse::<u16>().ok()).filter(|number| *number > 0);
+    let wrong = || {
+        let found = format!("BAKELITE_BATCH is {}", text.display());
+        Problems::file(Reason::new(found).supported("a number from 1 to 65535"))
+    };
+    number.map(|number| Some(number.into())).ok_or_else(wrong)
 }
 
 fn read_about(path: &Path) -> Result<About, Problems> {

@@ -7,6 +7,7 @@
 use crate::host::{Failure, Host};
 use crate::network::Network;
 use crate::preprocess::Preprocess;
+use crate::threads::Threads;
 use alloc::format;
 use alloc::vec::Vec;
 use arguments::{Arguments, Command};
@@ -19,6 +20,7 @@ mod error;
 mod help;
 mod profile;
 mod session;
+mod streams;
 mod tensors;
 mod times;
 
@@ -43,7 +45,7 @@ pub struct Sample {
 }
 
 /// Runs the command that the process was given, and returns its exit code. Errors go to stderr, and the code is then 1.
-pub fn main<N: Network>(model: &mut N, about: &About, host: &mut dyn Host) -> u8 {
+pub fn main<N: Network + Default + 'static>(model: &mut N, about: &About, host: &mut dyn Host) -> u8 {
     let arguments = host.arguments();
     match run(model, about, arguments, host) {
         // Whoever closed the pipe has read enough.
@@ -62,16 +64,21 @@ fn run(
     arguments: Vec<Vec<u8>>,
     host: &mut dyn Host,
 ) -> Result<(), Error> {
-    let Arguments { command, isa, preprocess } = arguments::parse(arguments)?;
+    let Arguments { command, isa, preprocess, threads, streams } = arguments::parse(arguments)?;
     let isa = session::choose(isa.as_deref())?;
     let preprocess = preprocess.as_deref().unwrap_or(about.preprocess);
     let preprocess = || preprocess.parse::<Preprocess>().map_err(Error::Preprocess);
-    let session = &mut Session { model, isa, host };
+    let threads = session::threads(host, threads);
+    let mut crew = Threads::start(host, threads).map_err(Error::Threads)?;
+    let session = &mut Session { model, isa, team: crew.lead(), threads, host };
     match command {
         Command::Help => session.print(&help::help(session.model.info(), about)),
         Command::Version => session.print(&help::version(session.model.info())),
         Command::Digest => session::digest(session),
-        Command::Bench => session::bench(session),
+        Command::Bench => match streams {
+            Some(streams) => streams::bench(session, streams),
+            None => session::bench(session),
+        },
         Command::Profile(form) => profile::profile(session, form),
         Command::Samples => classify::samples(session, about, &preprocess()?),
         Command::Pictures(paths) => classify::files(session, about, &preprocess()?, &paths),

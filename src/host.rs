@@ -3,6 +3,8 @@
 //!
 //! Arguments and paths are bytes, as they are on Unix.
 
+use crate::kernels::team::System;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,6 +12,8 @@ use core::time::Duration;
 
 #[cfg(feature = "linux")]
 mod linux;
+#[cfg(feature = "linux")]
+mod quota;
 #[cfg(feature = "std")]
 mod standard;
 #[cfg(feature = "linux")]
@@ -39,6 +43,15 @@ pub trait Host {
 
     /// The time since some moment; it never decreases.
     fn now(&self) -> Duration;
+
+    /// How many threads can run at the same time: what affinity and the quotas of control groups leave.
+    fn processors(&mut self) -> usize;
+
+    /// Starts a thread with so many bytes of stack. It ends with `work`, or with the process.
+    fn spawn(&mut self, stack_bytes: usize, work: Box<dyn FnOnce() + Send>) -> Result<(), Failure>;
+
+    /// How its threads sleep.
+    fn system(&self) -> &'static dyn System;
 }
 
 /// Why the system did not do it.

@@ -20,6 +20,7 @@
 //! | `machine` | what machine this is |
 //! | `picture` | PNG, JPEG, PPM, and resizing |
 //! | `preprocess` | the arithmetic from pixels to inputs |
+//! | `threads` | threads that run a network together |
 //! | `npy`, `array` | NumPy's files |
 //! | `files` | the standard library's files, either whole or absent |
 #![no_std]
@@ -49,6 +50,8 @@ pub mod picture;
 #[cfg(feature = "app")]
 pub mod preprocess;
 pub mod tensor;
+#[cfg(feature = "app")]
+pub mod threads;
 pub mod top_k;
 
 pub use arena::{Aligned, Arena};
@@ -57,6 +60,8 @@ pub use bakelite_kernels as kernels;
 pub use bakelite_linux as linux;
 pub use network::{Info, Layer, Mismatch, Network, Observer, TensorInfo, check};
 pub use tensor::{DType, Element, TensorMut, TensorRef};
+#[cfg(feature = "app")]
+pub use threads::Threads;
 pub use top_k::{Class, top_k};
 
 /// Includes the `model.rs` that the build script wrote to `OUT_DIR`, or to the folder of that name in it.

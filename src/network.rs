@@ -2,6 +2,7 @@
 
 use crate::tensor::{DType, TensorMut, TensorRef};
 use bakelite_kernels::isa::{Isa, Name};
+use bakelite_kernels::team::{One, Team};
 
 /// A baked network. The value is its arena: make it a `static`, since it may be megabytes.
 pub trait Network {
@@ -20,13 +21,14 @@ pub trait Network {
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
     ) -> Result<(), Mismatch> {
-        self.observed(isa, inputs, outputs, &mut ())
+        self.observed(isa, &mut One, inputs, outputs, &mut ())
     }
 
-    /// [`run`](Network::run) with someone who looks on.
-    fn observed<I: Isa, O: Observer>(
+    /// [`run`](Network::run) on a team of threads, with someone who looks on; the bits are the same on any team.
+    fn observed<I: Isa, T: Team, O: Observer>(
         &mut self,
         isa: I,
+        team: &mut T,
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
         observer: &mut O,

@@ -57,6 +57,9 @@ pub(crate) struct Args {
     /// Compile what these outputs need [default: what no node reads]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = NonEmptyStringValueParser::new())]
     output: Vec<String>,
+    /// How many items an inference takes at once, where the graph leaves that open or says 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    batch: Option<u16>,
     /// The shape of an input that the graph leaves open
     #[arg(long, value_name = "NAME=1,224,224,3", value_parser = shapes::parse)]
     shape: Vec<Named>,
@@ -78,7 +81,9 @@ pub(crate) fn main(args: &Args) -> Outcome {
         Some(path) => Tiles::read(path)?,
         None => Tiles::default(),
     };
-    let options = Options { name: name.to_owned(), digest: digest(&bytes), shapes, tiles };
+    let batch = args.batch.map(usize::from);
+    let options =
+        Options { name: name.to_owned(), digest: digest(&bytes), shapes, tiles, batch, ..Options::default() };
     let Baked { files, info } = bake(&graph, &options, &about)?;
     package::write(&args.folder, name, &files)?;
     let mut text = format!("{}\n", args.folder.display());

@@ -9,6 +9,7 @@ use crate::error::{Problems, Reason};
 use crate::facts::{self, Facts};
 use crate::graph::{Edge, Graph};
 use crate::lower::{self, Layer, Program};
+use crate::ops::Op;
 use crate::plan::{self, Plan};
 use crate::tensor::Shape;
 use crate::tune::Tiles;
@@ -26,7 +27,14 @@ pub struct Options {
     pub shapes: HashMap<String, Shape>,
     /// Measured tiles.
     pub tiles: Tiles,
+    /// The inputs' first dimension, where the graph leaves it open or says 1; without, 1.
+    pub batch: Option<usize>,
+    /// Predicted cycles from which on a team of threads shares a layer; without, some times what sharing costs.
+    pub shared_from: Option<u64>,
 }
+
+/// Two microseconds; a fork and a join are half of one.
+const SHARED_FROM: u64 = 6000;
 
 /// A network as source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +58,37 @@ pub fn compile(graph: &Graph, options: &Options) -> Result<Compiled, Problems> {
     // Nothing has side effects, so only data orders the nodes.
     graph.nodes.iter_mut().for_each(|node| node.control.clear());
     graph.prune().map_err(|_| Problems::file(Reason::new("the graph has a cycle")))?;
-    let (facts, problems) = facts::infer(&graph, &options.shapes);
+    let (facts, problems) = facts::infer(&graph, &shapes(&graph, options)?);
     problems.into_result(())?;
     let program = lower::lower(&graph, &facts, &options.tiles)?;
     options.tiles.check(&program)?;
     let plan = plan::plan(&program)?;
     let info = info(options, (&graph, &facts), &program, &plan)?;
-    let rust = emit::emit(&program, &plan, &info);
+    let rust = emit::emit(&program, &plan, &info, options.shared_from.unwrap_or(SHARED_FROM));
     Ok(Compiled { rust, weights: program.blob.into_bytes(), info })
+}
+
+/// The shapes of placeholders: those that are given, and the others with the batch.
+fn shapes(graph: &Graph, options: &Options) -> Result<HashMap<String, Shape>, Problems> {
+    let (mut shapes, mut problems) = (options.shapes.clone(), Problems::default());
+    let Some(batch) = options.batch else { return Ok(shapes) };
+    for node in &graph.nodes {
+        let Op::Placeholder(op) = &node.op else { continue };
+        let Some([first, rest @ ..]) = op.shape.as_deref() else { continue };
+        if options.shapes.contains_key(&node.name) {
+            continue;
+        }
+        if ![-1, 1, i64::try_from(batch).unwrap_or(i64::MAX)].contains(first) {
+            let reason = Reason::new(format!("a batch of {batch} for an input of shape {:?}", op.shape));
+            problems.add(&node.name, "Placeholder", reason.help("its batch is fixed; leave out --batch"));
+        }
+        // What else is open, inference asks for.
+        let rest: Result<Vec<_>, _> = rest.iter().map(|&d| usize::try_from(d)).collect();
+        if let Ok(rest) = rest {
+            shapes.insert(node.name.clone(), [&[batch], &rest[..]].concat());
+        }
+    }
+    problems.into_result(shapes)
 }
 
 /// FNV-1a 64 of the bytes of a GraphDef: what a description names it by.

@@ -17,6 +17,7 @@ use crate::tensor::DataType;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
+mod cut;
 mod header;
 mod layer;
 mod uses;
@@ -57,10 +58,12 @@ pub struct TensorInfo {
     pub shape: Vec<usize>,
 }
 
-/// The text of `model.rs`. It includes `weights.bin`, the program's blob, from the same folder.
-pub fn emit(program: &Program, plan: &Plan, info: &Info) -> String {
-    let layers: Vec<_> =
-        (0..program.layers.len()).map(|t| layer::Function::new(t, program, plan, info)).collect();
+/// The text of `model.rs`. It includes `weights.bin`, the program's blob, from the same folder. Layers of `shared_from`
+/// predicted cycles and more are shared by a team.
+pub fn emit(program: &Program, plan: &Plan, info: &Info, shared_from: u64) -> String {
+    let layers: Vec<_> = (0..program.layers.len())
+        .map(|t| layer::Function::new(t, program, plan, info, shared_from))
+        .collect();
     let items = [constants(info), model(info), network(info, &layers)];
     let functions = layers.iter().map(|layer| &layer.item);
     let table = layer::table(&program.layers, info.weight_bytes);
@@ -157,6 +160,7 @@ fn network(info: &Info, layers: &[layer::Function]) -> TokenStream {
     });
     let arena = layers.iter().any(|layer| layer.arena);
     let arena = if arena { quote!(let arena) } else { quote!(let _arena) };
+    let team = if layers.iter().any(|layer| layer.team) { quote!(team) } else { quote!(_team) };
     let calls = layers.iter().enumerate().map(|(t, layer)| {
         let (call, t) = (layer.call(info), number(t));
         quote! { #call observer.ran(#t); }
@@ -174,9 +178,10 @@ fn network(info: &Info, layers: &[layer::Function]) -> TokenStream {
             };
             const LAYERS: &'static [Layer] = &LAYERS;
 
-            fn observed<I: Isa, O: Observer>(
+            fn observed<I: Isa, T: Team, O: Observer>(
                 &mut self,
                 isa: I,
+                #team: &mut T,
                 inputs: &[TensorRef<'_>],
                 outputs: &mut [TensorMut<'_>],
                 observer: &mut O,

@@ -34,6 +34,8 @@ struct Case {
     feeds: HashMap<String, (Shape, Vec<u8>)>,
     /// One an output of the graph.
     wants: Vec<Vec<u8>>,
+    /// The batch to compile for, in place of the feeds' shapes.
+    batch: Option<usize>,
 }
 
 fn workspace() -> PathBuf {
@@ -60,7 +62,7 @@ fn golden(folder: &Path) -> Case {
     graph.outputs = fetches.iter().map(|f| graph.edge(&text(&f["tensor"])).expect("an edge")).collect();
     let wants = fetches.iter().map(|f| read(&folder.join(text(&f["file"])))).collect();
     let name = folder.file_name().unwrap().to_string_lossy().replace('-', "m").to_lowercase();
-    Case { name, graph, feeds, wants }
+    Case { name, graph, feeds, wants, batch: None }
 }
 
 /// All cases of a folder, in order.
@@ -81,7 +83,26 @@ fn network(folder: &Path, name: &str) -> Case {
     let feeds = HashMap::from([(graph.edge("input").expect("the networks' input"), x.into())]);
     let want = interpret::run(&graph, &feeds, &graph.outputs, Default::default()).unwrap();
     let feeds = HashMap::from([("input".to_owned(), (shape, bytes))]);
-    Case { name: name.to_owned(), graph, feeds, wants: vec![to_bytes(&want[0])] }
+    Case { name: name.to_owned(), graph, feeds, wants: vec![to_bytes(&want[0])], batch: None }
+}
+
+/// The project's own network for a batch, against the interpreter item by item.
+fn batched(batch: usize) -> Case {
+    let mut graph = graphdef::read(&read(&workspace().join("models/cifar10_int8.pb"))).unwrap();
+    graph.outputs = vec![graph.edge("probabilities").expect("the network's output")];
+    let input = graph.edge("input").expect("the network's input");
+    let floats: Vec<f32> =
+        (0..batch * 32 * 32 * 3).map(|i| ((i * 37 + i / 91) % 256) as f32 / 127.5 - 1.0).collect();
+    let mut want = vec![];
+    for item in floats.chunks(32 * 32 * 3) {
+        let x = Tensor::f32(vec![1, 32, 32, 3], item.to_vec()).unwrap();
+        let feeds = HashMap::from([(input, x.into())]);
+        let y = interpret::run(&graph, &feeds, &graph.outputs, Default::default()).unwrap();
+        want.extend(to_bytes(&y[0]));
+    }
+    let x = floats.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let feeds = HashMap::from([("input".to_owned(), (vec![batch, 32, 32, 3], x))]);
+    Case { name: format!("cifar10_batch{batch}"), graph, feeds, wants: vec![want], batch: Some(batch) }
 }
 
 /// An elementwise region against the interpreter.
@@ -91,7 +112,7 @@ fn region(region: regions::Region) -> Case {
     let feeds = feeds.into_iter().map(|(x, t)| (x, t.into())).collect();
     let want = interpret::run(&graph, &feeds, &graph.outputs, Default::default()).unwrap();
     let wants = want.iter().map(|want| to_bytes(want)).collect();
-    Case { name: format!("region_{name}"), graph, feeds: bytes, wants }
+    Case { name: format!("region_{name}"), graph, feeds: bytes, wants, batch: None }
 }
 
 /// What the quantizer makes of a small network, against the interpreter.
@@ -125,7 +146,7 @@ fn against_interpreter(name: &str, graph: Graph, input: &str, x: Tensor) -> Case
     let bytes = HashMap::from([(input.to_owned(), (x.shape.clone(), to_bytes(&x)))]);
     let feeds = HashMap::from([(graph.edge(input).expect("its input"), x.into())]);
     let want = interpret::run(&graph, &feeds, &graph.outputs, Default::default()).unwrap();
-    Case { name: name.to_owned(), graph, feeds: bytes, wants: vec![to_bytes(&want[0])] }
+    Case { name: name.to_owned(), graph, feeds: bytes, wants: vec![to_bytes(&want[0])], batch: None }
 }
 
 fn to_bytes(tensor: &Tensor) -> Vec<u8> {
@@ -139,9 +160,17 @@ fn to_bytes(tensor: &Tensor) -> Vec<u8> {
 
 /// Bakes a case into `crate/src/cases/NAME` and writes its data to `crate/data/NAME`.
 fn bake(case: &Case, folder: &Path) -> Result<(), String> {
-    let shapes = case.feeds.iter().map(|(name, (shape, _))| (name.clone(), shape.clone())).collect();
+    let shapes = case.feeds.iter().map(|(name, (shape, _))| (name.clone(), shape.clone()));
+    let shapes = if case.batch.is_some() { HashMap::new() } else { shapes.collect() };
     let digest = digest(&graphdef::write(&case.graph).unwrap());
-    let options = Options { name: case.name.clone(), digest, shapes, ..Options::default() };
+    let options = Options {
+        name: case.name.clone(),
+        digest,
+        shapes,
+        batch: case.batch,
+        shared_from: Some(0),
+        ..Options::default()
+    };
     let compiled = compile(&case.graph, &options).map_err(|problems| format!("{}: {problems}", case.name))?;
     let again = compile(&case.graph, &options).unwrap();
     assert_eq!(again, compiled, "{}: the second time is like the first", case.name);
@@ -185,7 +214,7 @@ fn run(folder: &Path, cases: &[Case]) -> String {
     let root = workspace();
     let manifest = format!(
         "[package]\nname = \"baked-cases\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
-         bakelite = {{ path = {root:?}, default-features = false }}\n\n[workspace]\n\n\
+         bakelite = {{ path = {root:?}, default-features = false, features = [\"std\"] }}\n\n[workspace]\n\n\
          [profile.release]\nopt-level = 1\ndebug = false\n"
     );
     std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
@@ -213,6 +242,7 @@ fn generated_code_gives_tensorflows_bits() {
     let mut cases: Vec<Case> = regions::all().into_iter().map(region).collect();
     cases.extend(networks::forms().map(form));
     cases.extend(["mobilenet_v2"].into_iter().filter(|name| is_wanted(name)).map(whole_way));
+    cases.extend([1, 3].map(batched));
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cases");
     if own.exists() {
         cases.extend(goldens(&own));
@@ -247,7 +277,8 @@ fn generated_code_gives_tensorflows_bits() {
 #[test]
 fn a_region_is_one_layer() {
     for regions::Region { name, graph, kernels, .. } in regions::all() {
-        let compiled = compile(&graph, &Options::default()).unwrap();
+        let compiled =
+            compile(&graph, &Options { shared_from: Some(u64::MAX), ..Options::default() }).unwrap();
         let calls = compiled.rust.lines().filter_map(|line| line.trim().strip_prefix("isa.run("));
         let kernels_called = calls.filter_map(|call| call.split_once(' ')).map(|(kernel, _)| kernel);
         let found: Vec<&str> = kernels_called.filter(|kernel| *kernel != "copy::Copy").collect();
@@ -260,7 +291,8 @@ fn calls(name: &str, kernel: &str) -> usize {
     let form = networks::forms().find(|form| form.name == name).expect("a form of that name");
     let Case { graph, feeds, .. } = self::form(form);
     let shapes = feeds.into_iter().map(|(x, (shape, _))| (x, shape)).collect();
-    let compiled = compile(&graph, &Options { shapes, ..Options::default() }).unwrap();
+    let compiled =
+        compile(&graph, &Options { shapes, shared_from: Some(u64::MAX), ..Options::default() }).unwrap();
     compiled.rust.matches(&format!("isa.run({kernel}")).count()
 }
 

@@ -60,4 +60,5 @@ pub mod window;
 
 pub use isa::{Isa, Kernel, Name, Program};
 pub use pack::{PerChannel, Weights};
+pub use team::{Cut, Split, Team};
 pub use window::{Place, Window};

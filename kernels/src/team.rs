@@ -37,14 +37,14 @@ pub trait Split: Sync {
     fn part<I: Isa>(&self, isa: I, y: Self::Y);
 }
 
-/// As a kernel it is one piece.
+/// As a kernel it is one piece, and the same code.
 impl<K: Split> Kernel for K {
     type Output = ();
 
     #[inline(always)]
     fn call<I: Isa>(mut self, isa: I) {
         let y = self.take();
-        self.part(isa, y);
+        isa.run(Piece { kernel: &self, y });
     }
 }
 

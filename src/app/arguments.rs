@@ -32,6 +32,10 @@ pub(super) struct Arguments {
     pub(super) command: Command,
     pub(super) isa: Option<String>,
     pub(super) preprocess: Option<String>,
+    /// Threads that share an inference; 0 is as many as there are processors.
+    pub(super) threads: usize,
+    /// Instances that `--bench` runs at the same time.
+    pub(super) streams: Option<usize>,
 }
 
 /// The arguments as they were found.
@@ -44,6 +48,8 @@ struct Found {
     outputs: Vec<Vec<u8>>,
     isa: Option<Vec<u8>>,
     preprocess: Option<Vec<u8>>,
+    threads: Option<usize>,
+    streams: Option<usize>,
 }
 
 /// Reads the arguments behind the program's name.
@@ -74,6 +80,8 @@ impl Found {
         match name {
             "--isa" => self.isa = Some(value("--isa")?),
             "--preprocess" => self.preprocess = Some(value("--preprocess")?),
+            "--threads" => self.threads = Some(count("--threads", &value("--threads")?, 0)?),
+            "--streams" => self.streams = Some(count("--streams", &value("--streams")?, 1)?),
             "--npy" => self.inputs.push(value("--npy")?),
             "--out" => self.outputs.push(value("--out")?),
             "--profile" => {
@@ -114,8 +122,26 @@ impl Found {
             (None, Some(_)) => Command::Pictures(self.pictures),
             (None, None) => Command::Samples,
         };
-        Ok(Arguments { command, isa, preprocess })
+        if self.streams.is_some() && command != Command::Bench {
+            return Err(Error::Conflict { one: "--streams".to_owned(), other: "anything but --bench" });
+        }
+        if self.streams.is_some() && self.threads.is_some_and(|threads| threads != 1) {
+            let other = "--threads: each stream is one thread";
+            return Err(Error::Conflict { one: "--streams".to_owned(), other });
+        }
+        Ok(Arguments { command, isa, preprocess, threads: self.threads.unwrap_or(1), streams: self.streams })
     }
+}
+
+/// The most threads or streams: more than any machine has processors for.
+const MOST: usize = 1024;
+
+/// A number of threads or streams.
+fn count(option: &'static str, value: &[u8], least: usize) -> Result<usize, Error> {
+    let number = str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+    let number = if value == b"auto" { Some(0) } else { number };
+    let fits = number.filter(|number| (least..=MOST).contains(number));
+    fits.ok_or_else(|| Error::Count { option, value: shown(value), least, most: MOST })
 }
 
 /// What `--profile` shall print.
@@ -172,6 +198,10 @@ mod tests {
             command(&["--npy", "x=in.npy", "--out=y=out.npy"]),
             Command::Tensors { inputs: vec!["x=in.npy".into()], outputs: vec!["y=out.npy".into()] }
         );
+        let arguments = parsed(&["--bench", "--streams", "2"]).unwrap();
+        assert_eq!((arguments.threads, arguments.streams), (1, Some(2)));
+        assert_eq!(parsed(&["--threads=auto"]).unwrap().threads, 0);
+        assert_eq!(parsed(&["--digest", "--threads", "3"]).unwrap().threads, 3);
         let arguments = parsed(&["--isa=scalar", "--preprocess", "x/255"]).unwrap();
         assert_eq!(
             (arguments.isa.as_deref(), arguments.preprocess.as_deref()),
@@ -185,6 +215,13 @@ mod tests {
         assert_eq!(error(&["--iza", "avx2"]), "unknown option `--iza`");
         assert_eq!(error(&["--digest=1"]), "unknown option `--digest=1`");
         assert_eq!(error(&["--isa"]), "`--isa` needs a value");
+        assert_eq!(error(&["--threads", "-1"]), "--threads: `-1` is not a number from 0 to 1024");
+        assert_eq!(error(&["--bench", "--streams=0"]), "--streams: `0` is not a number from 1 to 1024");
+        assert_eq!(error(&["--digest", "--streams=2"]), "`--streams` does not go with anything but --bench");
+        assert_eq!(
+            error(&["--bench", "--streams=2", "--threads=2"]),
+            "`--streams` does not go with --threads: each stream is one thread"
+        );
         assert_eq!(error(&["--profile=xml"]), "--profile: there is no form `xml`");
         assert_eq!(error(&["--profile", "xml"]), "`xml` does not go with --profile");
         assert_eq!(error(&["--bench", "a.png"]), "`a.png` does not go with --bench");

@@ -17,6 +17,10 @@ pub(super) enum Error {
     Option(String),
     /// An option without its value.
     Value(&'static str),
+    /// A number that is none, or too small or large.
+    Count { option: &'static str, value: String, least: usize, most: usize },
+    /// Threads that do not start.
+    Threads(Failure),
     /// A form of a profile that does not exist.
     Form(String),
     /// An option or argument that does not go with another.
@@ -60,6 +64,10 @@ impl fmt::Display for Error {
         match self {
             Error::Option(option) => write!(f, "unknown option `{option}`"),
             Error::Value(option) => write!(f, "`{option}` needs a value"),
+            Error::Count { option, value, least, most } => {
+                write!(f, "{option}: `{value}` is not a number from {least} to {most}")
+            }
+            Error::Threads(error) => write!(f, "cannot start a thread: {error}"),
             Error::Form(form) => write!(f, "--profile: there is no form `{form}`"),
             Error::Conflict { one, other } => write!(f, "`{one}` does not go with {other}"),
             Error::Isa { name, known: true } => write!(f, "--isa: this CPU lacks {name}"),

@@ -33,6 +33,8 @@ usage
 
 options
   --isa NAME            use these kernels; here: {isas}
+  --threads N           share each inference among N threads; 0 or auto: one a processor that is free to use
+  --streams N           with --bench: N instances at the same time, a thread each; how many inferences a second
   --preprocess EXPR     arithmetic from pixel bytes `x` to the input; baked in: {preprocess}
                         + - * / ( ) and [a,b,c] for one number a channel: (x-[124,117,104])/58
   --npy [NAME=]IN.npy   an input; once for each. A file of n items runs item by item

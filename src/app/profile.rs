@@ -13,6 +13,7 @@ use crate::kernels::peak::{self, Peak};
 use crate::machine;
 use crate::network::{Info, Layer, Mismatch, Network, Observer};
 use crate::tensor::{TensorMut, TensorRef};
+use crate::threads::Lead;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::hint::black_box;
@@ -41,8 +42,9 @@ pub(super) struct Record {
 }
 
 /// One run after the other, compiled for each ISA; it allocates nothing.
-pub(super) struct Profile<'a, 'x, 'y, N> {
+pub(super) struct Profile<'a, 'c, 'x, 'y, N> {
     pub(super) model: &'a mut N,
+    pub(super) team: &'a mut Lead<'c>,
     pub(super) inputs: &'a [TensorRef<'x>],
     pub(super) outputs: &'a mut [TensorMut<'y>],
     pub(super) repeats: Repeats,
@@ -50,21 +52,21 @@ pub(super) struct Profile<'a, 'x, 'y, N> {
     pub(super) record: &'a mut Record,
 }
 
-impl<N: Network> Program for Profile<'_, '_, '_, N> {
+impl<N: Network> Program for Profile<'_, '_, '_, '_, N> {
     type Output = Result<(), Mismatch>;
 
     fn call<I: Isa>(self, isa: I) -> Self::Output {
         let Record { whole, layers, peak, clock } = self.record;
         // The first run of all warms up, and does not count.
-        self.model.run(isa, self.inputs, self.outputs)?;
+        self.model.observed(isa, self.team, self.inputs, self.outputs, &mut ())?;
         let begin = self.clock.now();
         while self.repeats.more(whole.len(), self.clock.now() - begin) {
             let start = self.clock.now();
-            self.model.run(isa, self.inputs, self.outputs)?;
+            self.model.observed(isa, self.team, self.inputs, self.outputs, &mut ())?;
             whole.push(self.clock.now() - start);
             let last = self.clock.now();
             let observer = &mut Watch { clock: self.clock, last, times: &mut *layers };
-            self.model.observed(isa, self.inputs, self.outputs, observer)?;
+            self.model.observed(isa, self.team, self.inputs, self.outputs, observer)?;
             *peak = peak.max(dots(isa, self.clock));
             *clock = clock.max(cycles(self.clock));
         }
@@ -161,7 +163,7 @@ struct Report {
     runs: usize,
     /// Minimum and median of the runs that nobody looked on.
     whole: [Duration; 2],
-    /// MAC/ns.
+    /// MAC/ns of all threads.
     peak: f64,
     /// Cycles/ns.
     clock: f64,
@@ -196,7 +198,7 @@ impl Report {
             machine: machine::name(session.host),
             runs: whole.count(),
             whole: [whole.decile(0), whole.decile(5)],
-            peak: record.peak,
+            peak: record.peak * session.threads as f64,
             clock: record.clock,
             rows,
             kinds,
@@ -213,8 +215,8 @@ pub(super) fn profile(session: &mut Session<'_>, form: Form) -> Result<(), Error
     let repeats = Repeats::PROFILE;
     let layers = Vec::with_capacity(repeats.most * session.model.layers().len());
     let mut record = Record { whole: Vec::with_capacity(repeats.most), layers, peak: 0.0, clock: 0.0 };
-    let ran = session.model.profile(session.isa, &views, &mut places, repeats, &*session.host, &mut record);
-    ran.map_err(Error::Run)?;
+    let (model, on) = session.machine();
+    model.profile(on, &views, &mut places, repeats, &mut record).map_err(Error::Run)?;
     let report = Report::new(session, record);
     session.print(&match form {
         Form::Text => text::text(&report),

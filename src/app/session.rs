@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::profile::{Profile, Record};
+use super::streams::{Beside, Streams, Timed};
 use super::times::{Milliseconds, Times};
 use crate::array::Elements;
 use crate::digest;
@@ -9,9 +10,12 @@ use crate::host::Host;
 use crate::kernels::isa::{self, Isa, Name, Program};
 use crate::network::{Info, Layer, Mismatch, Network, TensorInfo};
 use crate::tensor::{TensorMut, TensorRef};
+use crate::threads::Lead;
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -19,7 +23,17 @@ use core::time::Duration;
 pub(super) struct Session<'a> {
     pub(super) model: &'a mut dyn Model,
     pub(super) isa: Name,
+    pub(super) team: Lead<'a>,
+    /// How many the team has.
+    pub(super) threads: usize,
     pub(super) host: &'a mut dyn Host,
+}
+
+/// What an inference runs on, and the clock beside it.
+pub(super) struct Machine<'a, 'c> {
+    pub(super) isa: Name,
+    pub(super) team: &'a mut Lead<'c>,
+    pub(super) clock: &'a dyn Host,
 }
 
 /// A network behind a pointer. It keeps the command line out of what is compiled for each network and each ISA.
@@ -33,27 +47,31 @@ pub(super) trait Model {
     /// Repeated inference; the time of each run goes to `times`, which has room for all. Nothing is allocated.
     fn repeat(
         &mut self,
-        isa: Name,
+        on: Machine<'_, '_>,
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
         repeats: Repeats,
-        clock: &dyn Host,
         times: &mut Vec<Duration>,
     ) -> Result<(), Mismatch>;
 
     /// Repeated inference with the time of each layer; `record` has room for all. Nothing is allocated.
     fn profile(
         &mut self,
-        isa: Name,
+        on: Machine<'_, '_>,
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
         repeats: Repeats,
-        clock: &dyn Host,
         record: &mut Record,
     ) -> Result<(), Mismatch>;
+
+    /// The work of another instance that runs beside this one.
+    fn stream(&self, isa: Name, streams: Arc<Streams>) -> Box<dyn FnOnce() + Send>;
+
+    /// Runs until the time is over, beside the other streams; the runs of all, and the time.
+    fn lead(&mut self, isa: Name, streams: &Streams, host: &dyn Host) -> (usize, Duration);
 }
 
-impl<N: Network> Model for N {
+impl<N: Network + Default + 'static> Model for N {
     fn info(&self) -> &'static Info {
         &N::INFO
     }
@@ -64,28 +82,40 @@ impl<N: Network> Model for N {
 
     fn repeat(
         &mut self,
-        isa: Name,
+        on: Machine<'_, '_>,
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
         repeats: Repeats,
-        clock: &dyn Host,
         times: &mut Vec<Duration>,
     ) -> Result<(), Mismatch> {
-        let repeat = Repeat { model: self, inputs, outputs, repeats, clock, times };
+        let Machine { isa, team, clock } = on;
+        let repeat = Repeat { model: self, team, inputs, outputs, repeats, clock, times };
         isa::with(isa, repeat).expect("the ISA was available when it was chosen")
     }
 
     fn profile(
         &mut self,
-        isa: Name,
+        on: Machine<'_, '_>,
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
         repeats: Repeats,
-        clock: &dyn Host,
         record: &mut Record,
     ) -> Result<(), Mismatch> {
-        let profile = Profile { model: self, inputs, outputs, repeats, clock, record };
+        let Machine { isa, team, clock } = on;
+        let profile = Profile { model: self, team, inputs, outputs, repeats, clock, record };
         isa::with(isa, profile).expect("the ISA was available when it was chosen")
+    }
+
+    fn stream(&self, isa: Name, streams: Arc<Streams>) -> Box<dyn FnOnce() + Send> {
+        Box::new(move || {
+            let beside = Beside { model: &mut N::default(), streams: &streams };
+            isa::with(isa, beside).expect("the ISA was available when it was chosen");
+        })
+    }
+
+    fn lead(&mut self, isa: Name, streams: &Streams, host: &dyn Host) -> (usize, Duration) {
+        let timed = Timed { model: self, streams, host };
+        isa::with(isa, timed).expect("the ISA was available when it was chosen")
     }
 }
 
@@ -113,6 +143,18 @@ impl Repeats {
     }
 }
 
+/// How many threads: as many as there are processors for 0. More than those is worth a note.
+pub(super) fn threads(host: &mut dyn Host, wanted: usize) -> usize {
+    if wanted == 1 {
+        return 1;
+    }
+    let processors = host.processors();
+    if wanted > processors {
+        host.complain(&format!("note: {wanted} threads share {processors} processors\n"));
+    }
+    if wanted == 0 { processors } else { wanted }
+}
+
 /// The named ISA, or the best.
 pub(super) fn choose(name: Option<&str>) -> Result<Name, Error> {
     let Some(name) = name else {
@@ -125,8 +167,9 @@ pub(super) fn choose(name: Option<&str>) -> Result<Name, Error> {
 }
 
 /// Repeated inference, compiled for each ISA; it allocates nothing, since `times` has its capacity already.
-struct Repeat<'a, 'x, 'y, N> {
+struct Repeat<'a, 'c, 'x, 'y, N> {
     model: &'a mut N,
+    team: &'a mut Lead<'c>,
     inputs: &'a [TensorRef<'x>],
     outputs: &'a mut [TensorMut<'y>],
     repeats: Repeats,
@@ -134,7 +177,7 @@ struct Repeat<'a, 'x, 'y, N> {
     times: &'a mut Vec<Duration>,
 }
 
-impl<N: Network> Program for Repeat<'_, '_, '_, N> {
+impl<N: Network> Program for Repeat<'_, '_, '_, '_, N> {
     type Output = Result<(), Mismatch>;
 
     fn call<I: Isa>(self, isa: I) -> Self::Output {
@@ -142,14 +185,20 @@ impl<N: Network> Program for Repeat<'_, '_, '_, N> {
         let mut start = begin;
         while self.repeats.more(self.times.len(), start - begin) {
             start = self.clock.now();
-            self.model.run(isa, self.inputs, self.outputs)?;
+            self.model.observed(isa, self.team, self.inputs, self.outputs, &mut ())?;
             self.times.push(self.clock.now() - start);
         }
         Ok(())
     }
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    /// The network, and what it runs on.
+    pub(super) fn machine(&mut self) -> (&mut dyn Model, Machine<'_, 'a>) {
+        let Self { model, isa, team, host, .. } = self;
+        (&mut **model, Machine { isa: *isa, team, clock: &**host })
+    }
+
     /// Runs the network and tells how long each run took.
     pub(super) fn run(
         &mut self,
@@ -158,8 +207,8 @@ impl Session<'_> {
         repeats: Repeats,
     ) -> Result<Vec<Duration>, Error> {
         let mut times = Vec::with_capacity(repeats.most);
-        let ran = self.model.repeat(self.isa, inputs, outputs, repeats, &*self.host, &mut times);
-        ran.map_err(Error::Run)?;
+        let (model, on) = self.machine();
+        model.repeat(on, inputs, outputs, repeats, &mut times).map_err(Error::Run)?;
         Ok(times)
     }
 
@@ -203,7 +252,7 @@ pub(super) fn bench(session: &mut Session<'_>) -> Result<(), Error> {
     let times = Times::new(times);
     let macs = session.model.info().macs;
     let speed = |time: Duration| macs as f64 / time.as_nanos().max(1) as f64;
-    let mut text = format!("kernels  {}\nruns     {}\n", session.isa, times.count());
+    let mut text = format!("kernels  {}{}\nruns     {}\n", session.isa, on(session.threads), times.count());
     for (name, tenths) in [("minimum", 0), ("median", 5), ("p90", 9)] {
         let time = times.decile(tenths);
         text += &format!("{name:<8} {}, {:.2} GMAC/s\n", Milliseconds(time), speed(time));
@@ -216,11 +265,17 @@ pub(super) fn bench(session: &mut Session<'_>) -> Result<(), Error> {
 pub(super) fn summary(session: &mut Session<'_>, times: &Times) -> Result<(), Error> {
     let (minimum, median) = (Milliseconds(times.decile(0)), Milliseconds(times.decile(5)));
     session.print(&format!(
-        "kernels  {}\ntime     {minimum} minimum, {median} median of {} runs\n{}",
+        "kernels  {}{}\ntime     {minimum} minimum, {median} median of {} runs\n{}",
         session.isa,
+        on(session.threads),
         times.count(),
         memory(session)
     ))
+}
+
+/// On how many threads, where that is not one.
+fn on(threads: usize) -> String {
+    if threads == 1 { String::new() } else { format!(" on {threads} threads") }
 }
 
 fn memory(session: &Session<'_>) -> String {

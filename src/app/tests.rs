@@ -4,16 +4,19 @@ use super::*;
 use crate::array::{Array, Elements};
 use crate::host::Standard;
 use crate::kernels::isa::{Isa, Name};
+use crate::kernels::team::{System, Team};
 use crate::network::{Info, Layer, Mismatch, Observer, TensorInfo, check};
 use crate::npy;
 use crate::tensor::{DType, TensorMut, TensorRef};
 use std::borrow::ToOwned;
+use std::boxed::Box;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::string::{String, ToString};
 use std::time::Duration;
 use std::vec;
 
+#[derive(Default)]
 struct Mean;
 
 impl Network for Mean {
@@ -53,9 +56,10 @@ impl Network for Mean {
         },
     ];
 
-    fn observed<I: Isa, O: Observer>(
+    fn observed<I: Isa, T: Team, O: Observer>(
         &mut self,
         _: I,
+        _: &mut T,
         inputs: &[TensorRef<'_>],
         outputs: &mut [TensorMut<'_>],
         observer: &mut O,
@@ -111,6 +115,18 @@ impl Host for Recorder {
 
     fn now(&self) -> Duration {
         Standard.now()
+    }
+
+    fn processors(&mut self) -> usize {
+        Standard.processors()
+    }
+
+    fn spawn(&mut self, stack_bytes: usize, work: Box<dyn FnOnce() + Send>) -> Result<(), Failure> {
+        Standard.spawn(stack_bytes, work)
+    }
+
+    fn system(&self) -> &'static dyn System {
+        Standard.system()
     }
 }
 
@@ -186,9 +202,21 @@ fn the_digest_is_the_same_on_every_isa() {
 }
 
 #[test]
+fn the_digest_is_the_same_on_every_thread_count() {
+    let expected = mean(&["--digest"]).unwrap();
+    for threads in ["auto", "0", "1", "2", "3", "40"] {
+        assert_eq!(mean(&["--digest", "--threads", threads]), Ok(expected.clone()), "{threads}");
+    }
+}
+
+#[test]
 fn bench_help_and_version_say_what_they_should() {
     let printed = mean(&["--bench"]).unwrap();
     for word in ["minimum ", "median ", "p90 ", "GMAC/s"] {
+        assert!(printed.contains(word), "{word} in {printed}");
+    }
+    let printed = mean(&["--bench", "--streams", "3"]).unwrap();
+    for word in ["streams  3\n", " inferences/s, ", "memory   3 times 0 arena bytes"] {
         assert!(printed.contains(word), "{word} in {printed}");
     }
     let help = mean(&["--help"]).unwrap();

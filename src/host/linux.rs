@@ -1,14 +1,19 @@
 //! Linux without a C library as a host.
 
+use super::quota::quota;
 use super::{Failure, Host, MAX_BYTES, NO_NAME, TOO_LARGE};
+use crate::kernels::team::System;
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::ffi::CString;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 use bakelite_linux::system::{self, File, Stream};
-use bakelite_linux::{Arguments, Errno};
+use bakelite_linux::{Arguments, Errno, thread};
+use core::num::NonZero;
+use core::sync::atomic::AtomicU32;
 use core::time::Duration;
 
 /// The process that `bakelite_linux` started.
@@ -99,6 +104,36 @@ impl Host for Linux {
 
     fn now(&self) -> Duration {
         system::now()
+    }
+
+    fn processors(&mut self) -> usize {
+        let quota = quota(|path| self.read(path.as_bytes()).ok());
+        quota.map_or(usize::MAX, NonZero::get).min(system::affinity())
+    }
+
+    fn spawn(&mut self, stack_bytes: usize, work: Box<dyn FnOnce() + Send>) -> Result<(), Failure> {
+        thread::spawn(stack_bytes, work).map_err(failure)
+    }
+
+    fn system(&self) -> &'static dyn System {
+        &Futex
+    }
+}
+
+/// Threads that sleep in the kernel.
+struct Futex;
+
+impl System for Futex {
+    fn sleep(&self, word: &AtomicU32, value: u32) {
+        thread::sleep(word, value);
+    }
+
+    fn wake(&self, word: &AtomicU32) {
+        thread::wake(word);
+    }
+
+    fn give_way(&self) {
+        system::give_way();
     }
 }
 

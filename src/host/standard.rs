@@ -2,10 +2,15 @@
 
 use super::{Failure, Host};
 use crate::files;
+use crate::kernels::team::System;
+use core::num::NonZero;
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::boxed::Box;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::string::ToString;
-use std::sync::OnceLock;
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
@@ -60,5 +65,44 @@ impl Host for Standard {
     fn now(&self) -> Duration {
         static START: OnceLock<Instant> = OnceLock::new();
         START.get_or_init(Instant::now).elapsed()
+    }
+
+    fn processors(&mut self) -> usize {
+        thread::available_parallelism().map_or(1, NonZero::get)
+    }
+
+    fn spawn(&mut self, stack_bytes: usize, work: Box<dyn FnOnce() + Send>) -> Result<(), Failure> {
+        // What its threads do and run with is the caller's; nobody asks them how they ended.
+        thread::Builder::new().stack_size(stack_bytes).spawn(work).map(drop).map_err(failure)
+    }
+
+    fn system(&self) -> &'static dyn System {
+        static SLEEPERS: Sleepers = Sleepers { bed: Mutex::new(()), bell: Condvar::new() };
+        &SLEEPERS
+    }
+}
+
+/// Threads that sleep on one condition, whatever word they wait for: crews are few, and woken rarely.
+struct Sleepers {
+    bed: Mutex<()>,
+    bell: Condvar,
+}
+
+impl System for Sleepers {
+    fn sleep(&self, word: &AtomicU32, value: u32) {
+        let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at under the lock, which `wake` takes after the word has changed.
+        while word.load(Ordering::SeqCst) == value {
+            bed = self.bell.wait(bed).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn wake(&self, _: &AtomicU32) {
+        drop(self.bed.lock().unwrap_or_else(PoisonError::into_inner));
+        self.bell.notify_all();
+    }
+
+    fn give_way(&self) {
+        thread::yield_now();
     }
 }

@@ -1,9 +1,9 @@
 //! One layer as a function: its parameters as a constant, its buffers borrowed from the arena, one kernel call.
 use crate::cost::CORES;
-use crate::emit::{Info, array, number};
+use crate::emit::{Info, array, cut, number};
 use crate::lower::{BufferId, Element, Field, Layer, Literal, Memory, Operand, Program, Section};
 use crate::plan::Plan;
-use bakelite_kernels::{Place, halo};
+use bakelite_kernels::{Cut, Place, halo};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -12,6 +12,8 @@ pub(super) struct Function {
     name: Ident,
     /// The whole function.
     pub(super) item: TokenStream,
+    /// Whether it takes the team.
+    pub(super) team: bool,
     /// Whether it takes the arena.
     pub(super) arena: bool,
     /// Which of the caller's inputs it takes.
@@ -31,7 +33,7 @@ struct Body<'a> {
 }
 
 impl Function {
-    pub(super) fn new(t: usize, program: &Program, plan: &Plan, info: &Info) -> Self {
+    pub(super) fn new(t: usize, program: &Program, plan: &Plan, info: &Info, shared_from: u64) -> Self {
         let layer = &program.layers[t];
         let body = Body::new(t, program, plan);
         let name = format_ident!("layer_{t:03}_{}", slug(&layer.node));
@@ -43,6 +45,12 @@ impl Function {
         inputs.dedup();
         let arena = !body.buffers.is_empty();
         let mut arguments = vec![quote!(isa: I)];
+        let shared = layer.cycles(&CORES[0], info.weight_bytes) >= shared_from;
+        let cut = if shared { cut::cut(layer) } else { None };
+        let team = cut.is_some().then(|| {
+            arguments.push(quote!(team: &mut T));
+            quote!(, T: Team)
+        });
         if arena {
             arguments.push(quote!(arena: &mut Arena<ARENA>));
         }
@@ -54,22 +62,25 @@ impl Function {
             let ty = slice(&info.outputs[k]);
             arguments.push(quote!(output: &mut #ty));
         }
-        let (doc, code) = (body.doc(), body.code());
+        let (doc, code) = (body.doc(), body.code(cut));
         // Out of line, so that another observer is another list of calls and not another copy of the layers.
         let item = quote! {
             #[doc = #doc]
             #[inline(never)]
-            fn #name<I: Isa>(#(#arguments),*) {
+            fn #name<I: Isa #team>(#(#arguments),*) {
                 #code
             }
         };
-        Self { name, item, arena, inputs, output }
+        Self { name, item, team: team.is_some(), arena, inputs, output }
     }
 
     /// The call in the forward pass.
     pub(super) fn call(&self, info: &Info) -> TokenStream {
         let name = &self.name;
         let mut arguments = vec![quote!(isa)];
+        if self.team {
+            arguments.push(quote!(team));
+        }
         if self.arena {
             arguments.push(quote!(arena));
         }
@@ -163,7 +174,7 @@ impl<'a> Body<'a> {
         format!(" `{node}` ({op}): {signature}{macs}; {}", call.id)
     }
 
-    fn code(&self) -> TokenStream {
+    fn code(&self, cut: Option<Cut>) -> TokenStream {
         let call = &self.layer.call;
         let params = call.params.as_ref().map(|[ty, value]| quote! { const PARAMS: #ty = #value; });
         let split = (!self.buffers.is_empty()).then(|| self.split());
@@ -171,11 +182,22 @@ impl<'a> Body<'a> {
         let kernel: TokenStream = call.kernel.parse().expect("a kernel is a path");
         let bind = call.params.is_some().then(|| quote!(params: &PARAMS,));
         let fields = call.fields.iter().map(|(name, field)| self.field(name, field));
+        let kernel = quote!(#kernel { #bind #(#fields),* });
+        let run = match cut {
+            Some(cut) => {
+                let Cut { pixels, channels, channels_first } = cut;
+                let [pixels, channels] = [pixels, channels].map(number);
+                let cut =
+                    quote!(Cut { pixels: #pixels, channels: #channels, channels_first: #channels_first });
+                quote!(team.run(isa, #cut, #kernel))
+            }
+            None => quote!(isa.run(#kernel)),
+        };
         quote! {
             #params
             #split
             #(#halos)*
-            isa.run(#kernel { #bind #(#fields),* });
+            #run;
         }
     }
 

@@ -19,7 +19,7 @@ const RUNTIME: &[&str] = &[
     "check",
 ];
 const ARENA: &[&str] = &["elements", "elements_mut"];
-const KERNELS: &[&str] = &["Isa", "Place", "Window"];
+const KERNELS: &[&str] = &["Cut", "Isa", "Place", "Team", "Window"];
 const EPILOGUE: &[&str] = &[
     "Finish",
     "LeakyRelu",

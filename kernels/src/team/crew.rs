@@ -37,6 +37,18 @@ pub trait System: Sync {
     fn give_way(&self);
 }
 
+impl<S: System + ?Sized> System for &S {
+    fn sleep(&self, word: &AtomicU32, value: u32) {
+        (**self).sleep(word, value);
+    }
+    fn wake(&self, word: &AtomicU32) {
+        (**self).wake(word);
+    }
+    fn give_way(&self) {
+        (**self).give_way();
+    }
+}
+
 /// Workers and what their leader tells them. It outlives their threads: make it a `static`, or share it.
 #[derive(Debug)]
 pub struct Crew<S> {
@@ -178,12 +190,11 @@ impl<S: System> Crew<S> {
         (!led).then_some(Leader(self))
     }
 
-    /// Lets every worker return. There must be no leader.
-    ///
-    /// # Panics
-    /// If there is one.
+    /// Lets every worker return, and no leader come; a crew that has a leader stays.
     pub fn dismiss(&self) {
-        assert!(!self.led.swap(true, Ordering::Acquire), "a crew is dismissed when nobody leads it");
+        if self.led.swap(true, Ordering::Acquire) {
+            return;
+        }
         self.orders.epoch.fetch_or(1, Ordering::SeqCst);
         self.system.wake(&self.orders.epoch);
     }

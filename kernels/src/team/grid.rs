@@ -195,6 +195,9 @@ impl<T: Send> Pieces for Grid<'_, T> {
         };
         let [pixels, channels] = [units(&self.pixels, cut.pixels), units(&self.channels, cut.channels)];
         let (mut best, mut least) = ([1, 1], pixels * channels);
+        if threads == 1 {
+            return best;
+        }
         for i in 1..=threads {
             // The cut that is wanted first comes first.
             let by_channels = if cut.channels_first { threads + 1 - i } else { i };
