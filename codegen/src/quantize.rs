@@ -85,7 +85,7 @@ pub struct Options {
     pub calibration: calibrate::Options,
     /// Whether weights are scaled across layers; see [`equalise`].
     pub equalise: Switch,
-    /// Whether channels are scaled through elementwise chains; see [`equalise::equalise_chains`].
+    /// Whether channels are scaled through elementwise chains.
     pub equalise_chains: Switch,
     /// Whether the mean error of rounded weights is taken from the biases; see [`bias`].
     pub correct_bias: Switch,

@@ -25,7 +25,7 @@ pub struct Core {
     pub sum: f64,
     /// What a tile costs beside all that.
     pub tile: f64,
-    /// What each row above [`ROWS`] costs more, a step and a tile: there are too few registers for their addresses.
+    /// What each row above `ROWS` costs more, a step and a tile: there are too few registers for their addresses.
     pub crowd: [f64; 2],
     /// Bytes of weights that stay near the core between two inferences.
     pub cache: usize,
