@@ -6,9 +6,10 @@
 //! ```
 //!
 //! Taps on the padding do not count, so no halo is needed: a window is cut to the image. Adding 128 to signed bytes
-//! keeps their order, but not their average's rounding, hence the zero point. Cost: one byte operation a tap.
+//! keeps their order, but not their average's rounding, hence the zero point. Cost: a load and an operation for each tap of
+//! `4 * LANES` channels, four of each for an average.
 
-use crate::isa::Isa;
+use crate::isa::{Isa, Narrow};
 use crate::quant;
 use crate::team::{Grid, Split};
 use crate::window::{Place, Window};
@@ -37,6 +38,15 @@ impl Params {
         let first = (at + skipped * step).saturating_sub(pad[axis]);
         let room = extent.saturating_sub(first).div_ceil(step);
         (first, kernel[axis].saturating_sub(skipped).min(room))
+    }
+
+    /// Where the taps of output pixel `[n, oy, ox]` lie that are inside the image.
+    #[inline(always)]
+    fn taps(&self, [n, oy, ox]: [usize; 3]) -> impl Iterator<Item = usize> + Clone {
+        let Self { x, window, .. } = *self;
+        let ((top, rows), (left, columns)) = (self.inside(0, oy, x.height), self.inside(1, ox, x.width));
+        let tap = move |ky, kx| x.at(n, top + ky * window.dilation[0], left + kx * window.dilation[1]);
+        (0..rows).flat_map(move |ky| (0..columns).map(move |kx| tap(ky, kx)))
     }
 
     /// The average of `count` values, given their sum without zero points.
@@ -101,24 +111,20 @@ impl<'a> Split for Max<'a> {
     }
 
     #[inline(always)]
-    fn part<I: Isa>(&self, _isa: I, mut grid: Self::Y) {
-        let Params { x, window, .. } = self.params;
+    fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
         let channels = grid.channels();
         for row in grid.rows() {
-            let (top, rows) = self.params.inside(0, row.oy, x.height);
             for p in 0..row.pixels {
-                let (left, columns) = self.params.inside(1, row.ox + p, x.width);
+                let taps = self.params.taps([row.n, row.oy, row.ox + p]);
                 let out = grid.at(row.position + p, channels.start, channels.len());
-                // 0 is the least of signed bytes too, since 128 is added to them.
-                out.fill(0);
-                for ky in 0..rows {
-                    for kx in 0..columns {
-                        let (iy, ix) = (top + ky * window.dilation[0], left + kx * window.dilation[1]);
-                        let tap = &self.x[x.at(row.n, iy, ix) + channels.start..][..channels.len()];
-                        for (out, &tap) in out.iter_mut().zip(tap) {
-                            *out = (*out).max(tap);
-                        }
+                for (block, out) in out.chunks_mut(4 * I::LANES).enumerate() {
+                    let first = channels.start + block * 4 * I::LANES;
+                    // 0 is the least of signed bytes too, since 128 is added to them.
+                    let mut most = isa.load_bytes(&[]);
+                    for tap in taps.clone() {
+                        most = isa.max_bytes(most, isa.load_bytes(&self.x[tap + first..][..out.len()]));
                     }
+                    isa.store_bytes(most, out);
                 }
             }
         }
@@ -135,9 +141,6 @@ pub struct Average<'a> {
     pub y: &'a mut [u8],
 }
 
-/// Channels that are summed at once.
-const BLOCK: usize = 64;
-
 impl<'a> Split for Average<'a> {
     type Y = Grid<'a, u8>;
 
@@ -146,32 +149,30 @@ impl<'a> Split for Average<'a> {
     }
 
     #[inline(always)]
-    fn part<I: Isa>(&self, _isa: I, mut grid: Self::Y) {
-        let Params { x, window, zero_point, .. } = self.params;
+    fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
+        let zero_point = self.params.zero_point;
+        let to = Narrow { zero_point, low: 0, high: 255 };
         let channels = grid.channels();
         for row in grid.rows() {
-            let (top, rows) = self.params.inside(0, row.oy, x.height);
             for p in 0..row.pixels {
-                let (left, columns) = self.params.inside(1, row.ox + p, x.width);
-                let count = rows * columns;
-                let start = -(count as i32) * i32::from(*zero_point);
-                let reciprocal = 1.0 / count.max(1) as f32;
+                let taps = self.params.taps([row.n, row.oy, row.ox + p]);
+                let count = taps.clone().count();
+                let start = isa.splat_i32(-(count as i32) * i32::from(zero_point));
+                let reciprocal = isa.splat_f32(1.0 / count.max(1) as f32);
                 let out = grid.at(row.position + p, channels.start, channels.len());
-                for (block, out) in out.chunks_mut(BLOCK).enumerate() {
-                    let first = channels.start + block * BLOCK;
-                    let mut sums = [start; BLOCK];
-                    for ky in 0..rows {
-                        for kx in 0..columns {
-                            let (iy, ix) = (top + ky * window.dilation[0], left + kx * window.dilation[1]);
-                            let tap = &self.x[x.at(row.n, iy, ix) + first..][..out.len()];
-                            for (sum, &tap) in sums.iter_mut().zip(tap) {
-                                *sum += i32::from(tap);
-                            }
+                for (block, out) in out.chunks_mut(4 * I::LANES).enumerate() {
+                    let first = channels.start + block * 4 * I::LANES;
+                    let mut sums = [start; 4];
+                    for tap in taps.clone() {
+                        let x = isa.widen::<4>(&self.x[tap + first..][..out.len()]);
+                        for s in 0..4 {
+                            sums[s] = isa.add_i32(sums[s], x[s]);
                         }
                     }
-                    for (out, &sum) in out.iter_mut().zip(&sums) {
-                        *out = self.params.average(sum, reciprocal);
+                    for sum in &mut sums {
+                        *sum = isa.round(isa.mul(isa.to_f32(*sum), reciprocal));
                     }
+                    isa.narrow(sums, to, out);
                 }
             }
         }

@@ -97,13 +97,18 @@ pub(crate) fn each_run<T, U>(at_x: &Place, x: &[T], mut y: Grid<'_, U>, mut run:
     let touching = at_x.pixel == at_x.channels && y.touching();
     let channels = y.channels();
     for Row { n, oy, ox, pixels, position } in y.rows() {
-        if touching {
-            run(&x[at_x.at(n, oy, ox)..][..pixels * at_x.pixel], y.run(position, pixels));
-            continue;
-        }
-        for p in 0..pixels {
-            let x = &x[at_x.at(n, oy, ox + p) + channels.start..][..channels.len()];
-            run(x, y.at(position + p, channels.start, channels.len()));
+        // One call, or the compiler would not take `run` into the code of the instruction set.
+        for p in 0..if touching { 1 } else { pixels } {
+            let at = at_x.at(n, oy, ox + p);
+            let (x, y) = if touching {
+                (&x[at..][..pixels * at_x.pixel], y.run(position, pixels))
+            } else {
+                (
+                    &x[at + channels.start..][..channels.len()],
+                    y.at(position + p, channels.start, channels.len()),
+                )
+            };
+            run(x, y);
         }
     }
 }
