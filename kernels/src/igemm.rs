@@ -109,8 +109,8 @@ impl Sums for Panels<'_> {
         for ky in rows {
             let row = ky * self.runs.pitch[0];
             match &columns {
-                // Only where a tile is wide enough for the share of one pixel in it to pay for the code.
-                Some(Columns { first, last, count }) if I::REGISTERS == 32 => {
+                // Only where it pays for its code: with few channels a run is short.
+                Some(Columns { first, last, count }) if I::REGISTERS == 32 && NV == 4 => {
                     let k4 = k4 / count;
                     for kx in 0..*count {
                         let (now, rest) = panels.split_at(k4 * NV);

@@ -12,10 +12,10 @@ use bakelite_codegen::graphdef;
 const MODEL: &str = include_str!("model.rs.txt");
 
 /// What the default network's executable has beside its data: most of it is 15 kernels for each of four ISAs.
-const LIMIT: u64 = 1_050_000;
+const LIMIT: u64 = 1_060_000;
 
 /// One without kernels: the command line and the picture decoders.
-const LIMIT_BARE: u64 = 360_000;
+const LIMIT_BARE: u64 = 375_000;
 
 fn network() -> BTreeMap<String, Vec<u8>> {
     let samples = vec![("dot.pgm".to_owned(), b"P5 1 1 255\n\x07".to_vec())];
