@@ -191,7 +191,8 @@ impl<'a, const MR: usize, E: Epilogue> Split for Conv<'a, MR, E> {
         let ((x0, dx), (y0, dy)) = (window::under(x, window), window::positions(&grid));
         let (s0, ds) = window::plain(&epilogue.summand());
         let walk = Walk::new([y.height, y.width], [x0, y0, s0], [dx, dy, ds]);
-        let padding = self.params.padding(runs);
+        // The code that it takes is worth it on the best instruction set alone.
+        let padding = if I::REGISTERS == 32 { self.params.padding(runs) } else { None };
         let mut panels = self.weights.panels;
         let from_afar = panels.len() * 64 > NEAR;
         for group in pack::groups(self.params.lanes()) {

@@ -158,9 +158,10 @@ impl Panels<'_> {
             rows[m] = &self.x[at[m]..][..4 * k4].as_chunks().0[..k4];
         }
         for (k, w) in panels.chunks_exact(NV).enumerate() {
-            // Narrower groups are the last ones. Before the loads, which would else be done all before it, and not where
+            // Narrower groups are the last ones, and slower instruction sets do not wait for memory. Before the loads, which would else be done all before it, and not where
             // they are needed.
             if NV == 4
+                && I::REGISTERS == 32
                 && let Some(line) = soon.get(k)
             {
                 isa.prefetch(line);
