@@ -29,24 +29,15 @@ pub struct Params {
 }
 
 impl Params {
-    /// The input rows or columns under output index `o`: the first and how many, with the step between them.
-    #[inline(always)]
-    fn inside(&self, axis: usize, o: usize, extent: usize) -> (usize, usize) {
-        let Window { kernel, stride, dilation, pad } = self.window;
-        let (at, step) = (o * stride[axis], dilation[axis]);
-        let skipped = pad[axis].saturating_sub(at).div_ceil(step);
-        let first = (at + skipped * step).saturating_sub(pad[axis]);
-        let room = extent.saturating_sub(first).div_ceil(step);
-        (first, kernel[axis].saturating_sub(skipped).min(room))
-    }
-
     /// Where the taps of output pixel `[n, oy, ox]` lie that are inside the image.
     #[inline(always)]
     fn taps(&self, [n, oy, ox]: [usize; 3]) -> impl Iterator<Item = usize> + Clone {
         let Self { x, window, .. } = *self;
-        let ((top, rows), (left, columns)) = (self.inside(0, oy, x.height), self.inside(1, ox, x.width));
-        let tap = move |ky, kx| x.at(n, top + ky * window.dilation[0], left + kx * window.dilation[1]);
-        (0..rows).flat_map(move |ky| (0..columns).map(move |kx| tap(ky, kx)))
+        let (rows, columns) = (window.inside(0, oy, x.height), window.inside(1, ox, x.width));
+        let input = move |axis: usize, o, tap| {
+            o * window.stride[axis] + tap * window.dilation[axis] - window.pad[axis]
+        };
+        rows.flat_map(move |ky| columns.clone().map(move |kx| x.at(n, input(0, oy, ky), input(1, ox, kx))))
     }
 
     /// The average of `count` values, given their sum without zero points.
