@@ -106,31 +106,28 @@ impl Sums for Panels<'_> {
         let Inside { rows, columns } = inside.unwrap_or(Inside { rows: 0..count_y, columns: None });
         let k4 = self.runs.k4();
         let mut panels = &self.panels[rows.start * count_x * k4 * NV..];
+        // Only where it pays for its code: with few channels a run is short.
+        let columns = columns.filter(|_| I::REGISTERS == 32 && NV == 4);
+        let whole = Columns { first: 0, last: count_x, count: count_x };
+        let (k4, pitch) = match &columns {
+            Some(columns) => (k4 / columns.count, 4 * (k4 / columns.count)),
+            None => (k4, self.runs.pitch[1]),
+        };
+        let Columns { first, last, count } = columns.unwrap_or(whole);
         for ky in rows {
-            let row = ky * self.runs.pitch[0];
-            match &columns {
-                // Only where it pays for its code: with few channels a run is short.
-                Some(Columns { first, last, count }) if I::REGISTERS == 32 && NV == 4 => {
-                    let k4 = k4 / count;
-                    for kx in 0..*count {
-                        let (now, rest) = panels.split_at(k4 * NV);
-                        panels = rest;
-                        let at = at.map(|at| at + row + 4 * kx * k4);
-                        acc = match (kx < *first, kx >= *last) {
-                            (true, false) => self.run::<I, MR, NV, 1, 0>(isa, acc, part, at, now, &mut ahead),
-                            (false, true) => self.run::<I, MR, NV, 0, 1>(isa, acc, part, at, now, &mut ahead),
-                            _ => self.run::<I, MR, NV, 0, 0>(isa, acc, part, at, now, &mut ahead),
-                        };
+            for kx in 0..count {
+                let (now, rest) = panels.split_at(k4 * NV);
+                panels = rest;
+                let at = at.map(|at| at + ky * self.runs.pitch[0] + kx * pitch);
+                acc = match (kx < first, kx >= last) {
+                    (true, false) if I::REGISTERS == 32 && NV == 4 => {
+                        self.run::<I, MR, NV, 1, 0>(isa, acc, part, at, now, &mut ahead)
                     }
-                }
-                _ => {
-                    for kx in 0..count_x {
-                        let (now, rest) = panels.split_at(k4 * NV);
-                        panels = rest;
-                        let at = at.map(|at| at + row + kx * self.runs.pitch[1]);
-                        acc = self.run::<I, MR, NV, 0, 0>(isa, acc, part, at, now, &mut ahead);
+                    (false, true) if I::REGISTERS == 32 && NV == 4 => {
+                        self.run::<I, MR, NV, 0, 1>(isa, acc, part, at, now, &mut ahead)
                     }
-                }
+                    _ => self.run::<I, MR, NV, 0, 0>(isa, acc, part, at, now, &mut ahead),
+                };
             }
         }
         acc
@@ -158,8 +155,8 @@ impl Panels<'_> {
             rows[m] = &self.x[at[m]..][..4 * k4].as_chunks().0[..k4];
         }
         for (k, w) in panels.chunks_exact(NV).enumerate() {
-            // Narrower groups are the last ones, and slower instruction sets do not wait for memory. Before the loads, which would else be done all before it, and not where
-            // they are needed.
+            // Narrower groups are the last ones, and slower instruction sets do not wait for memory. It stands before the
+            // loads of x, which would else all be done before it.
             if NV == 4
                 && I::REGISTERS == 32
                 && let Some(line) = soon.get(k)
