@@ -15,7 +15,8 @@ use crate::isa::Isa;
 use crate::pack::{self, PerChannel, Runs, Weights};
 use crate::team::{Grid, Split};
 use crate::tile::Tiles;
-use crate::window::{self, Place, Walk, Window};
+use crate::walk::{Track, Walk};
+use crate::window::{Place, Window};
 use bytemuck::Zeroable;
 use core::mem;
 
@@ -86,7 +87,8 @@ impl<E> Params<E> {
     fn padding(&self, runs: Runs) -> Option<Padding> {
         let Self { x, y, window, zero_point, .. } = *self;
         let columns = runs.count[1] == 1 && window.kernel[1] > 1 && x.channels.is_multiple_of(4);
-        let padding = Padding { window, extent: [x.height, x.width], columns };
+        let column = columns.then_some(x.channels / 4);
+        let padding = Padding { window, extent: [x.height, x.width], column };
         (zero_point == 0 && window.kernel != [1, 1] && y.height <= 32).then_some(padding)
     }
 
@@ -188,11 +190,11 @@ impl<'a, const MR: usize, E: Epilogue> Split for Conv<'a, MR, E> {
         let Params { x, y, window, epilogue, .. } = self.params;
         let (pixels, channels) = (grid.pixels(), grid.channels());
         let runs = Runs::new(x, window);
-        let ((x0, dx), (y0, dy)) = (window::under(x, window), window::positions(&grid));
-        let (s0, ds) = window::plain(&epilogue.summand());
-        let walk = Walk::new([y.height, y.width], [x0, y0, s0], [dx, dy, ds]);
+        let tracks = [Track::under(x, window), Track::positions(&grid), Track::plain(&epilogue.summand())];
+        let walk = Walk::new([y.height, y.width], tracks, &pixels);
         // The code that it takes is worth it on the best instruction set alone.
         let padding = if I::REGISTERS == 32 { self.params.padding(runs) } else { None };
+        let walk = if padding.is_some() { walk } else { walk.joined() };
         let mut panels = self.weights.panels;
         let from_afar = panels.len() * 64 > NEAR;
         for group in pack::groups(self.params.lanes()) {
@@ -210,7 +212,7 @@ impl<'a, const MR: usize, E: Epilogue> Split for Conv<'a, MR, E> {
                 group,
                 channels: channels.end,
                 walk,
-                pixels: pixels.clone(),
+                pixels: pixels.len(),
                 summand: self.summand,
                 y: grid.again(),
             };

@@ -16,7 +16,8 @@ use crate::isa::Isa;
 use crate::pack::{self, PerChannel, Weights};
 use crate::team::{Grid, Split};
 use crate::tile::{Sums, Tile, Tiles};
-use crate::window::{self, Place, Walk, Window};
+use crate::walk::{Track, Walk};
+use crate::window::{Place, Window};
 use bytemuck::Zeroable;
 use core::mem;
 
@@ -137,9 +138,8 @@ impl<'a, E: Epilogue> Split for DwConv<'a, E> {
     fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
         let Params { x, y, window, epilogue, .. } = self.params;
         let (pixels, channels) = (grid.pixels(), grid.channels());
-        let ((x0, dx), (y0, dy)) = (window::under(x, window), window::positions(&grid));
-        let (s0, ds) = window::plain(&epilogue.summand());
-        let walk = Walk::new([y.height, y.width], [x0, y0, s0], [dx, dy, ds]);
+        let tracks = [Track::under(x, window), Track::positions(&grid), Track::plain(&epilogue.summand())];
+        let walk = Walk::new([y.height, y.width], tracks, &pixels);
         let mut panels = self.weights.panels;
         for group in pack::groups(self.params.lanes()) {
             let (now, rest) = panels.split_at(4 * self.params.k4());
@@ -156,7 +156,7 @@ impl<'a, E: Epilogue> Split for DwConv<'a, E> {
                 group,
                 channels: channels.end,
                 walk,
-                pixels: pixels.clone(),
+                pixels: pixels.len(),
                 summand: self.summand,
                 y: grid.again(),
             };

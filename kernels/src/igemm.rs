@@ -63,8 +63,8 @@ pub(crate) struct Padding {
     pub(crate) window: Window,
     /// Height and width of the input.
     pub(crate) extent: [usize; 2],
-    /// Whether a column of taps is a whole number of steps.
-    pub(crate) columns: bool,
+    /// Steps of a column of taps, if they are a whole number and the columns are in one run.
+    pub(crate) column: Option<usize>,
 }
 
 /// The taps that a tile computes: rows; and columns, if not all for all its pixels.
@@ -78,6 +78,8 @@ struct Columns {
     first: usize,
     last: usize,
     count: usize,
+    /// Steps of each.
+    k4: usize,
 }
 
 impl Padding {
@@ -86,8 +88,8 @@ impl Padding {
         let [extent, count] = [self.extent[1], self.window.kernel[1]];
         let (first, last) =
             (self.window.inside(1, ox, extent).start, self.window.inside(1, ox + MR - 1, extent).end);
-        let edge = self.columns && (first > 0 || last < count);
-        let columns = edge.then_some(Columns { first, last, count });
+        let edge = self.column.filter(|_| first > 0 || last < count);
+        let columns = edge.map(|k4| Columns { first, last, count, k4 });
         Inside { rows: self.window.inside(0, oy, self.extent[0]), columns }
     }
 }
@@ -99,34 +101,30 @@ impl Sums for Panels<'_> {
         isa: I,
         mut acc: [[I::I32; NV]; MR],
         part: usize,
-        Tile { at, pixel, mut ahead, .. }: Tile<'_, MR>,
+        Tile { at, row, mut ahead, .. }: Tile<'_, MR>,
     ) -> [[I::I32; NV]; MR] {
-        let [count_y, count_x] = self.runs.count;
-        let inside = self.padding.zip(pixel).map(|(padding, pixel)| padding.inside::<MR>(pixel));
-        let Inside { rows, columns } = inside.unwrap_or(Inside { rows: 0..count_y, columns: None });
+        let Runs { count: [count_y, count_x], pitch, .. } = self.runs;
         let k4 = self.runs.k4();
+        let inside = self.padding.zip(row).map(|(padding, pixel)| padding.inside::<MR>(pixel));
+        let Inside { rows, columns } = inside.unwrap_or(Inside { rows: 0..count_y, columns: None });
         let mut panels = &self.panels[rows.start * count_x * k4 * NV..];
         // Only where it pays for its code: with few channels a run is short.
         let columns = columns.filter(|_| I::REGISTERS == 32 && NV == 4);
-        let whole = Columns { first: 0, last: count_x, count: count_x };
-        let (k4, pitch) = match &columns {
-            Some(columns) => (k4 / columns.count, 4 * (k4 / columns.count)),
-            None => (k4, self.runs.pitch[1]),
-        };
-        let Columns { first, last, count } = columns.unwrap_or(whole);
+        let whole = Columns { first: 0, last: count_x, count: count_x, k4 };
+        let pitch = if let Some(Columns { k4, .. }) = columns { [pitch[0], 4 * k4] } else { pitch };
+        let Columns { first, last, count, k4 } = columns.unwrap_or(whole);
         for ky in rows {
             for kx in 0..count {
                 let (now, rest) = panels.split_at(k4 * NV);
                 panels = rest;
-                let at = at.map(|at| at + ky * self.runs.pitch[0] + kx * pitch);
+                let (soon, later) = ahead.split_at(k4.min(ahead.len()));
+                ahead = later;
+                let at = at.map(|at| at + ky * pitch[0] + kx * pitch[1]);
+                let run = Run { x: self.x, at, k4, panels: now, soon };
                 acc = match (kx < first, kx >= last) {
-                    (true, false) if I::REGISTERS == 32 && NV == 4 => {
-                        self.run::<I, MR, NV, 1, 0>(isa, acc, part, at, now, &mut ahead)
-                    }
-                    (false, true) if I::REGISTERS == 32 && NV == 4 => {
-                        self.run::<I, MR, NV, 0, 1>(isa, acc, part, at, now, &mut ahead)
-                    }
-                    _ => self.run::<I, MR, NV, 0, 0>(isa, acc, part, at, now, &mut ahead),
+                    (true, false) if I::REGISTERS == 32 && NV == 4 => run.sums::<I, NV, 1, 0>(isa, acc, part),
+                    (false, true) if I::REGISTERS == 32 && NV == 4 => run.sums::<I, NV, 0, 1>(isa, acc, part),
+                    _ => run.sums::<I, NV, 0, 0>(isa, acc, part),
                 };
             }
         }
@@ -134,32 +132,39 @@ impl Sums for Panels<'_> {
     }
 }
 
-impl Panels<'_> {
-    /// One run, which begins at `at` for each pixel; without the first pixels, FIRST of them, and the LAST. Each step
-    /// prefetches one line of `ahead`: no more than memory gives meanwhile.
+/// One run of taps.
+struct Run<'a, const MR: usize> {
+    x: &'a [u8],
+    /// Where it begins for each pixel.
+    at: [usize; MR],
+    k4: usize,
+    panels: &'a [[i8; 64]],
+    /// Weights to be prefetched meanwhile, one line a step: no more than memory gives.
+    soon: &'a [[i8; 64]],
+}
+
+impl<const MR: usize> Run<'_, MR> {
+    /// Adds the run, without the first pixels, FIRST of them, and the LAST.
     #[inline(always)]
-    fn run<I: Isa, const MR: usize, const NV: usize, const FIRST: usize, const LAST: usize>(
+    fn sums<I: Isa, const NV: usize, const FIRST: usize, const LAST: usize>(
         &self,
         isa: I,
         mut acc: [[I::I32; NV]; MR],
         part: usize,
-        at: [usize; MR],
-        panels: &[[i8; 64]],
-        ahead: &mut &[[i8; 64]],
     ) -> [[I::I32; NV]; MR] {
-        let k4 = panels.len() / NV;
-        let (soon, later) = ahead.split_at(k4.min(ahead.len()));
-        *ahead = later;
+        // All slices have the one length `k4`: no step looks whether it is inside.
+        let k4 = self.k4;
         let mut rows: [&[[u8; 4]]; MR] = [&[]; MR];
         for m in FIRST..MR - LAST {
-            rows[m] = &self.x[at[m]..][..4 * k4].as_chunks().0[..k4];
+            rows[m] = &self.x[self.at[m]..][..4 * k4].as_chunks().0[..k4];
         }
-        for (k, w) in panels.chunks_exact(NV).enumerate() {
+        let panels = &self.panels.as_chunks::<NV>().0[..k4];
+        for k in 0..k4 {
             // Narrower groups are the last ones, and slower instruction sets do not wait for memory. It stands before the
             // loads of x, which would else all be done before it.
             if NV == 4
                 && I::REGISTERS == 32
-                && let Some(line) = soon.get(k)
+                && let Some(line) = self.soon.get(k)
             {
                 isa.prefetch(line);
             }
@@ -167,7 +172,7 @@ impl Panels<'_> {
             for m in FIRST..MR - LAST {
                 x[m] = rows[m][k];
             }
-            acc = step::<I, MR, NV, FIRST, LAST>(isa, acc, x, w, part);
+            acc = step::<I, MR, NV, FIRST, LAST>(isa, acc, x, &panels[k], part);
         }
         acc
     }
@@ -180,7 +185,7 @@ fn step<I: Isa, const MR: usize, const NV: usize, const FIRST: usize, const LAST
     isa: I,
     mut acc: [[I::I32; NV]; MR],
     x: [[u8; 4]; MR],
-    w: &[[i8; 64]],
+    w: &[[i8; 64]; NV],
     part: usize,
 ) -> [[I::I32; NV]; MR] {
     if MR <= NV {

@@ -145,8 +145,8 @@ pub trait Isa: Copy + Sync {
     fn splat4(self, x: [u8; 4]) -> Self::X;
     /// Lanes `part * LANES..` of a panel's 16 lanes of 4 weights.
     fn load_w(self, w: &[i8; 64], part: usize) -> Self::W;
-    /// Says that these weights will be loaded soon.
-    fn prefetch(self, w: &[i8; 64]);
+    /// Says that the cache line of `at` will be loaded soon.
+    fn prefetch<T>(self, at: &T);
     /// The weights of each lane one place on: 0 and the first three.
     fn shift_w(self, w: Self::W) -> Self::W;
     /// `acc[l] + Σ_{j<4} x[l][j] * w[l][j]`, exact in i32.

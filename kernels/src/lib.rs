@@ -56,6 +56,7 @@ pub mod team;
 #[cfg(test)]
 mod testing;
 mod tile;
+mod walk;
 pub mod window;
 
 pub use isa::{Isa, Kernel, Name, Program};

@@ -1,16 +1,13 @@
 //! The loops around a tile, the same for every product: parts of a group, pixels, and the way out.
 //!
-//! Pixels are numbered over all rows and images, and a tile is any MR consecutive ones. The last tile moves back to
-//! be full, and computes some pixels twice: cheaper than a narrow tile, and nothing depends on the row width. Where
-//! there are fewer than MR pixels at all, the last one fills the tile. A tile that lies in one row tells which, so that
-//! its taps on padding need not be computed.
+//! A tile is any MR consecutive pixels ([`walk`](crate::walk)). One that lies in one row tells which, so that its taps
+//! on padding need not be computed.
 
 use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::pack::{Group, Weights};
 use crate::team::Grid;
-use crate::window::Walk;
-use core::ops::Range;
+use crate::walk::{Stretch, Walk};
 
 /// What a tile sums.
 pub(crate) trait Sums {
@@ -32,7 +29,7 @@ pub(crate) struct Tile<'a, const MR: usize> {
     /// Where the windows of the pixels begin.
     pub(crate) at: [usize; MR],
     /// The first pixel's [row, column], if all are in one row.
-    pub(crate) pixel: Option<[usize; 2]>,
+    pub(crate) row: Option<[usize; 2]>,
     /// To be prefetched on the way.
     pub(crate) ahead: &'a [[i8; 64]],
 }
@@ -50,7 +47,8 @@ pub(crate) struct Tiles<'a, E: Epilogue, S> {
     pub(crate) channels: usize,
     /// Where x, y (in positions) and the summand have each output pixel.
     pub(crate) walk: Walk<3>,
-    pub(crate) pixels: Range<usize>,
+    /// How many pixels that are.
+    pub(crate) pixels: usize,
     pub(crate) summand: &'a [E::Summand],
     pub(crate) y: Grid<'a, E::Out>,
 }
@@ -70,18 +68,13 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
     /// All tiles of the `NV * LANES` channels from `first`.
     #[inline(always)]
     fn part<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I, part: usize, first: usize) {
-        let pixels = self.pixels.clone();
-        let mut walk = self.walk;
-        walk.seek(pixels.start);
-        let mut done = 0;
-        while done < pixels.len() {
-            let new = walk.fill::<MR>(pixels.len() - done, &pixels);
-            let pixel = walk.row_of::<MR>(&pixels);
-            let share = |done| self.ahead.len() * done / pixels.len();
-            let ahead = &self.ahead[share(done)..share(done + new)];
-            let [at, y, summand] = walk.take(&pixels);
-            self.tile::<I, MR, NV>(isa, part, Tile { first, at, pixel, ahead }, [y, summand]);
-            done += new;
+        let (mut walk, mut ahead) = (self.walk, self.ahead);
+        let share = if ahead.is_empty() { 0 } else { ahead.len().div_ceil(self.pixels.div_ceil(MR)) };
+        while let Some(stretch) = walk.next::<MR>() {
+            let (soon, later) = ahead.split_at(share.min(ahead.len()));
+            ahead = later;
+            let tile = Tile { first, at: stretch.places(X), row: stretch.row, ahead: soon };
+            self.tile::<I, MR, NV>(isa, part, tile, stretch);
         }
     }
 
@@ -91,27 +84,48 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
         isa: I,
         part: usize,
         tile: Tile<'_, MR>,
-        [y, summand]: [[usize; MR]; 2],
+        stretch: Stretch<3>,
     ) {
         let first = tile.first;
         let panel = self.group.first / 16;
         let mut acc = [[isa.splat_i32(0); NV]; MR];
-        let mut scale = [isa.splat_f32(0.0); NV];
-        let mut bias = scale;
         for s in 0..NV {
             let start = isa.load_i32(&self.weights.start[panel + s], part);
             for m in 0..MR {
                 acc[m][s] = start;
             }
+        }
+        let acc = self.sums.sums::<I, MR, NV>(isa, acc, part, tile);
+        let mut scale = [isa.splat_f32(0.0); NV];
+        let mut bias = scale;
+        for s in 0..NV {
             scale[s] = isa.load_f32(&self.weights.scale[panel + s], part);
             bias[s] = isa.load_f32(&self.weights.bias[panel + s], part);
         }
-        let acc = self.sums.sums::<I, MR, NV>(isa, acc, part, tile);
         let count = (self.channels - first).min(NV * I::LANES);
-        for m in 0..MR {
-            let y = self.y.at(y[m], first, count);
-            let summand = self.summand.get(summand[m] + first..).unwrap_or(&[]);
+        const { assert!(MR <= 12) };
+        unrolled!(m in 0 1 2 3 4 5 6 7 8 9 10 11; if m < MR {
+            let y = self.y.at(stretch.place(Y, m), first, count);
+            let summand = match self.summand {
+                [] => &[],
+                summand => &summand[stretch.place(SUMMAND, m) + first..],
+            };
             self.epilogue.finish::<I, NV>(isa, acc[m], scale, bias, summand, y);
-        }
+        });
     }
 }
+
+/// A loop written out: LLVM keeps one with so large a body, and the sums that it indexes in memory.
+macro_rules! unrolled {
+    ($m:ident in $($number:literal)*; $body:expr) => {$({
+        #[allow(non_upper_case_globals)]
+        const $m: usize = $number;
+        $body
+    })*};
+}
+use unrolled;
+
+/// The tensors of a walk.
+const X: usize = 0;
+const Y: usize = 1;
+const SUMMAND: usize = 2;

@@ -1,7 +1,6 @@
 //! NHWC geometry: where a tensor lies in a buffer, and how a window moves over it.
 
 use crate::team::{Grid, Row};
-use core::ops::Range;
 
 /// Where an NHWC tensor lies in a buffer; all in elements of its type.
 ///
@@ -133,9 +132,14 @@ impl Window {
     /// The taps along `axis` whose input, for output `o`, is inside `extent`: a range, empty if there is none.
     #[inline(always)]
     pub(crate) fn inside(&self, axis: usize, o: usize, extent: usize) -> core::ops::Range<usize> {
-        let (start, dilation) = (o * self.stride[axis], self.dilation[axis]);
-        let first = self.pad[axis].saturating_sub(start).div_ceil(dilation);
-        let end = (extent + self.pad[axis]).saturating_sub(start).div_ceil(dilation).min(self.kernel[axis]);
+        let start = o * self.stride[axis];
+        // A division would take longer than a tile's epilogue.
+        let taps = |pixels: usize| match self.dilation[axis] {
+            1 => pixels,
+            dilation => pixels.div_ceil(dilation),
+        };
+        let first = taps(self.pad[axis].saturating_sub(start));
+        let end = taps((extent + self.pad[axis]).saturating_sub(start)).min(self.kernel[axis]);
         first.min(end)..end
     }
 
@@ -147,171 +151,9 @@ impl Window {
     }
 }
 
-/// Walks output pixels in memory order and keeps, for several tensors, where the pixel begins.
-#[derive(Clone, Copy)]
-pub(crate) struct Walk<const T: usize> {
-    extent: [usize; 2],
-    first: [usize; T],
-    /// Pitches `[image, row, pixel]` of each tensor for one step of the output.
-    pitch: [[usize; 3]; T],
-    /// The output pixel, as [row, column], and the tensors' offsets there.
-    pixel: [usize; 2],
-    pub(crate) at: [usize; T],
-}
-
-impl<const T: usize> Walk<T> {
-    /// Starts at pixel 0 of images of `extent` = `[height, width]`.
-    #[inline(always)]
-    pub(crate) fn new(extent: [usize; 2], first: [usize; T], pitch: [[usize; 3]; T]) -> Self {
-        Self { extent, first, pitch, pixel: [0, 0], at: first }
-    }
-
-    /// Goes back as far as it takes to fill a tile of MR pixels, where `left` of all `pixels` remain. Returns how many of
-    /// the tile's pixels are new.
-    #[inline(always)]
-    pub(crate) fn fill<const MR: usize>(&mut self, left: usize, pixels: &Range<usize>) -> usize {
-        if left < MR {
-            self.seek(pixels.end.saturating_sub(MR).max(pixels.start));
-        }
-        left.min(MR)
-    }
-
-    /// [row, column], if this pixel and the next, MR in all, are in one row and among `pixels`.
-    #[inline(always)]
-    pub(crate) fn row_of<const MR: usize>(&self, pixels: &Range<usize>) -> Option<[usize; 2]> {
-        (self.pixel[1] + MR <= self.extent[1] && pixels.len() >= MR).then_some(self.pixel)
-    }
-
-    /// Goes to the pixel of that number.
-    #[inline(always)]
-    pub(crate) fn seek(&mut self, number: usize) {
-        let [height, width] = self.extent;
-        let (row, x) = (number / width, number % width);
-        let (n, y) = (row / height, row % height);
-        self.pixel = [y, x];
-        for t in 0..T {
-            let [image, row, pixel] = self.pitch[t];
-            self.at[t] = self.first[t] + n * image + y * row + x * pixel;
-        }
-    }
-
-    /// Where the next MR pixels begin, for each tensor; goes past them. Where all `pixels` are fewer, the last repeats.
-    #[inline(always)]
-    pub(crate) fn take<const MR: usize>(&mut self, pixels: &Range<usize>) -> [[usize; MR]; T] {
-        let mut at = [[0; MR]; T];
-        let [_, width] = self.extent;
-        if pixels.len() < MR {
-            at = self.repeat_last(pixels);
-        } else if self.pixel[1] + MR < width {
-            for t in 0..T {
-                for m in 0..MR {
-                    at[t][m] = self.at[t] + m * self.pitch[t][2];
-                }
-                self.at[t] += MR * self.pitch[t][2];
-            }
-            self.pixel[1] += MR;
-        } else {
-            for m in 0..MR {
-                for t in 0..T {
-                    at[t][m] = self.at[t];
-                }
-                self.step();
-            }
-        }
-        at
-    }
-
-    /// `take` where there are too few pixels; apart, to leave the loop above without conditions.
-    #[cold]
-    #[inline(never)]
-    fn repeat_last<const MR: usize>(&mut self, pixels: &Range<usize>) -> [[usize; MR]; T] {
-        let mut at = [[0; MR]; T];
-        for m in 0..MR {
-            self.seek((pixels.start + m).min(pixels.end - 1));
-            for t in 0..T {
-                at[t][m] = self.at[t];
-            }
-        }
-        at
-    }
-
-    /// Goes to the next pixel.
-    #[inline(always)]
-    fn step(&mut self) {
-        let [height, width] = self.extent;
-        let [y, x] = self.pixel;
-        if x + 1 < width {
-            self.pixel = [y, x + 1];
-            for t in 0..T {
-                self.at[t] += self.pitch[t][2];
-            }
-            return;
-        }
-        let end_of_image = y + 1 == height;
-        self.pixel = [if end_of_image { 0 } else { y + 1 }, 0];
-        for t in 0..T {
-            let [image, row, pixel] = self.pitch[t];
-            self.at[t] = self.at[t] + row - (width - 1) * pixel;
-            if end_of_image {
-                self.at[t] = self.at[t] + image - height * row;
-            }
-        }
-    }
-}
-
-/// An input tensor under a window: offset of the first tap of output pixel 0, and pitches for output steps.
-#[inline(always)]
-pub(crate) fn under(x: &Place, window: &Window) -> (usize, [usize; 3]) {
-    let halo = window.pad[0] * x.row + window.pad[1] * x.pixel;
-    let first = x.first.checked_sub(halo).expect("the planner puts the halo before the first pixel");
-    (first, [x.image, window.stride[0] * x.row, window.stride[1] * x.pixel])
-}
-
-/// A grid that is walked pixel by pixel, in positions.
-#[inline(always)]
-pub(crate) fn positions<T>(y: &Grid<'_, T>) -> (usize, [usize; 3]) {
-    (0, y.steps())
-}
-
-/// A tensor that is walked pixel by pixel.
-#[inline(always)]
-pub(crate) fn plain(y: &Place) -> (usize, [usize; 3]) {
-    (y.first, [y.image, y.row, y.pixel])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn walk_visits_places_in_order() {
-        let x = Place::with_halo([2, 5, 7, 3], [1, 2, 3, 1]);
-        let window = Window { kernel: [2, 2], stride: [2, 3], dilation: [1, 1], pad: [1, 2] };
-        let y = Place { pixel: 9, row: 40, image: 200, first: 4, ..Place::dense([2, 3, 3, 5]) };
-        let ((x0, dx), (y0, dy)) = (under(&x, &window), plain(&y));
-        let mut walk = Walk::new([3, 3], [x0, y0], [dx, dy]);
-        for number in 0..18 {
-            let (n, oy, ox) = (number / 9, number / 3 % 3, number % 3);
-            let want = [x.at(n, oy * 2, ox * 3) - x.row - 2 * x.pixel, y.at(n, oy, ox)];
-            assert_eq!(walk.at, want, "pixel {number}");
-            let mut jump = walk;
-            jump.seek(number);
-            assert_eq!(jump.at, want, "seek {number}");
-            if number + 2 <= 18 {
-                let (mut two, mut after) = (walk, walk);
-                after.step();
-                let second = after.at;
-                assert_eq!(
-                    two.take::<2>(&(0..18)),
-                    [[want[0], second[0]], [want[1], second[1]]],
-                    "take {number}"
-                );
-                after.step();
-                assert_eq!(two.at, after.at, "after take {number}");
-            }
-            walk.step();
-        }
-    }
 
     #[test]
     fn taps_inside_are_those_with_an_input() {

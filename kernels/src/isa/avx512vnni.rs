@@ -88,9 +88,9 @@ impl Isa for Avx512Vnni {
     }
 
     #[inline(always)]
-    fn prefetch(self, w: &[i8; 64]) {
+    fn prefetch<T>(self, at: &T) {
         // SAFETY: a hint; every x86-64 CPU has SSE.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(w.as_ptr()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(at).cast()) }
     }
 
     #[inline(always)]
@@ -251,7 +251,13 @@ impl Isa for Avx512Vnni {
 
     #[inline(always)]
     fn widen<const NV: usize>(self, x: &[u8]) -> [__m512i; NV] {
-        let x = self.load_bytes(&x[..x.len().min(16 * NV)]);
+        let x = match (NV, x.first_chunk::<16>(), x.first_chunk::<32>()) {
+            // SAFETY: `self` proves AVX-512; `x` is 32 readable bytes.
+            (2, _, Some(x)) => unsafe { _mm512_castsi256_si512(_mm256_loadu_si256(x.as_ptr().cast())) },
+            // SAFETY: `self` proves AVX-512; `x` is 16 readable bytes.
+            (1, Some(x), _) => unsafe { _mm512_castsi128_si512(_mm_loadu_si128(x.as_ptr().cast())) },
+            _ => self.load_bytes(x),
+        };
         let mut v = [x; NV];
         // SAFETY: `self` proves AVX-512. Bytes of memory order go to (lane q, panel s, dword i): each lane gets the
         // 4*NV bytes it needs, then VPSHUFB picks 4 of them and zeroes the rest.

@@ -44,9 +44,9 @@ impl Isa for AvxVnni {
     }
 
     #[inline(always)]
-    fn prefetch(self, w: &[i8; 64]) {
+    fn prefetch<T>(self, at: &T) {
         // SAFETY: a hint; every x86-64 CPU has SSE.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(w.as_ptr()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(at).cast()) }
     }
 
     #[inline(always)]

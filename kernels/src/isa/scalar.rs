@@ -99,7 +99,7 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    fn prefetch(self, _w: &[i8; 64]) {}
+    fn prefetch<T>(self, _at: &T) {}
 
     #[inline(always)]
     fn shift_w(self, w: Self::W) -> Self::W {

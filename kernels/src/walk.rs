@@ -1,0 +1,255 @@
+//! Output pixels in memory order, a tile of MR at a time, and where they lie in several tensors.
+//!
+//! ```text
+//! place of pixel m = at + m * step + (m >= wrap ? jump : 0)
+//! ```
+//!
+//! A tile is any MR consecutive pixels: it may go on in the next row, but not in the one after that. Rows, and images,
+//! that follow each other without a gap in every tensor count as one row. The last tile moves back to be full, and
+//! computes some pixels twice: cheaper than a narrow tile. Where rows, or all pixels, are fewer than MR, a tile has one or two
+//! pixels, the last of which fills it; kernels are compiled for narrow tiles too.
+//!
+//! Four numbers a tensor describe a tile, and each place takes three instructions where it is needed: a product with few
+//! channels takes no longer than that.
+
+use crate::team::Grid;
+use crate::window::{Place, Window};
+use core::ops::Range;
+
+/// A tensor that is walked: output pixel 0, and how far an output image, row and pixel are from the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Track {
+    first: usize,
+    image: usize,
+    row: usize,
+    pixel: usize,
+}
+
+impl Track {
+    /// An input under a window, by its first tap.
+    #[inline(always)]
+    pub(crate) fn under(x: &Place, window: &Window) -> Self {
+        let halo = window.pad[0] * x.row + window.pad[1] * x.pixel;
+        let first = x.first.checked_sub(halo).expect("the planner puts the halo before the first pixel");
+        Self { first, image: x.image, row: window.stride[0] * x.row, pixel: window.stride[1] * x.pixel }
+    }
+
+    /// An output, in positions.
+    #[inline(always)]
+    pub(crate) fn positions<T>(y: &Grid<'_, T>) -> Self {
+        let [image, row, pixel] = y.steps();
+        Self { first: 0, image, row, pixel }
+    }
+
+    /// A tensor of the output's shape.
+    #[inline(always)]
+    pub(crate) fn plain(y: &Place) -> Self {
+        Self { first: y.first, image: y.image, row: y.row, pixel: y.pixel }
+    }
+}
+
+/// The way over some pixels.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk<const T: usize> {
+    tracks: [Track; T],
+    /// Rows of an image, pixels of a row.
+    extent: [usize; 2],
+    /// Numbers of the first pixel and the one after the last.
+    range: [usize; 2],
+    /// The next pixel: its number, its row and column, its places.
+    number: usize,
+    pixel: [usize; 2],
+    at: [usize; T],
+}
+
+/// A tile.
+#[derive(Clone, Copy)]
+pub(crate) struct Stretch<const T: usize> {
+    at: [usize; T],
+    step: [usize; T],
+    jump: [usize; T],
+    wrap: usize,
+    /// The first pixel's [row, column], if all are in one row.
+    pub(crate) row: Option<[usize; 2]>,
+}
+
+impl<const T: usize> Stretch<T> {
+    /// Where pixel m is in tensor t.
+    #[inline(always)]
+    pub(crate) fn place(&self, t: usize, m: usize) -> usize {
+        let jump = if m >= self.wrap { self.jump[t] } else { 0 };
+        // A step back over a row's unused end is a jump below zero.
+        self.at[t].wrapping_add(m * self.step[t]).wrapping_add(jump)
+    }
+
+    /// Where MR pixels are in tensor t.
+    #[inline(always)]
+    pub(crate) fn places<const MR: usize>(&self, t: usize) -> [usize; MR] {
+        let mut places = [0; MR];
+        for m in 0..MR {
+            places[m] = self.place(t, m);
+        }
+        places
+    }
+}
+
+impl<const T: usize> Walk<T> {
+    /// Over `pixels` of images of `extent` = `[height, width]`.
+    #[inline(always)]
+    pub(crate) fn new(extent: [usize; 2], tracks: [Track; T], pixels: &Range<usize>) -> Self {
+        let range = [pixels.start, pixels.end];
+        let mut walk = Self { tracks, extent, range, number: 0, pixel: [0; 2], at: [0; T] };
+        walk.seek(pixels.start);
+        walk
+    }
+
+    /// The same walk where nobody asks for rows and columns: by rows as long as they can be.
+    #[inline(always)]
+    pub(crate) fn joined(mut self) -> Self {
+        let [height, width] = self.extent;
+        if width == 1 {
+            self.tracks.iter_mut().for_each(|track| track.pixel = track.row);
+        }
+        if height == 1 || self.tracks.iter().all(|track| track.row == width * track.pixel) {
+            self.extent = [1, height * width];
+            self.tracks.iter_mut().for_each(|track| track.row = track.image);
+        }
+        let [height, width] = self.extent;
+        if [height, width] == [1, 1] {
+            self.tracks.iter_mut().for_each(|track| track.pixel = track.image);
+        }
+        if height == 1 && self.tracks.iter().all(|track| track.image == width * track.pixel) {
+            self.extent = [1, usize::MAX];
+        }
+        self.seek(self.number);
+        self
+    }
+
+    /// Goes to the pixel of that number.
+    #[inline(always)]
+    fn seek(&mut self, number: usize) {
+        let [height, width] = self.extent;
+        let (line, x) = (number / width, number % width);
+        let (n, y) = (line / height, line % height);
+        (self.number, self.pixel) = (number, [y, x]);
+        for t in 0..T {
+            let Track { first, image, row, pixel } = self.tracks[t];
+            self.at[t] = first + n * image + y * row + x * pixel;
+        }
+    }
+
+    /// The next tile of MR pixels.
+    #[inline(always)]
+    pub(crate) fn next<const MR: usize>(&mut self) -> Option<Stretch<T>> {
+        let ([height, width], [start, end]) = (self.extent, self.range);
+        if self.number == end {
+            return None;
+        }
+        let full = MR <= width && MR <= end - start;
+        if full && end - self.number < MR {
+            self.seek(end - MR);
+        }
+        let wrap = width - self.pixel[1];
+        let last_row = self.pixel[0] + 1 == height;
+        let (mut step, mut jump) = ([0; T], [0; T]);
+        for t in 0..T {
+            let Track { image, row, pixel, .. } = self.tracks[t];
+            let to_image = if last_row { image.wrapping_sub(height * row) } else { 0 };
+            step[t] = pixel;
+            jump[t] = row.wrapping_sub(width.wrapping_mul(pixel)).wrapping_add(to_image);
+        }
+        let count = if full { MR } else { (end - self.number).min(width).min(2) };
+        let mut tile = Stretch { at: self.at, step, jump, wrap, row: (MR <= wrap).then_some(self.pixel) };
+        if !full {
+            // Pixel 1 fills the tile, or pixel 0 if it is alone.
+            for t in 0..T {
+                tile.jump[t] = (count - 1) * step[t] + if wrap == 1 && count == 2 { jump[t] } else { 0 };
+                tile.step[t] = 0;
+            }
+            (tile.wrap, tile.row) = (1, None);
+        }
+        self.number += count;
+        self.pixel[1] += count;
+        for t in 0..T {
+            self.at[t] += count * step[t];
+        }
+        if count >= wrap {
+            self.pixel = [if last_row { 0 } else { self.pixel[0] + 1 }, count - wrap];
+            for t in 0..T {
+                self.at[t] = self.at[t].wrapping_add(jump[t]);
+            }
+        }
+        Some(tile)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{vec, vec::Vec};
+
+    /// Every pixel in order, by tiles of MR: all places are right, and no pixel is left out.
+    fn check<const MR: usize>(walk: Walk<2>, want: &[[usize; 2]], range: Range<usize>, width: Option<usize>) {
+        let (mut walk, mut seen) = (walk, vec![false; want.len()]);
+        while let Some(tile) = walk.next::<MR>() {
+            let places: Vec<[usize; 2]> = (0..MR).map(|m| [tile.place(0, m), tile.place(1, m)]).collect();
+            let first = want.iter().position(|want| *want == places[0]).expect("the place of a pixel");
+            for (m, place) in places.iter().enumerate() {
+                let number = want.iter().position(|want| want == place).expect("the place of a pixel");
+                assert!(range.contains(&number) && (number == first + m || m > 0 && number <= first + 1));
+                seen[number] = true;
+            }
+            if let (Some([y, x]), Some(width)) = (tile.row, width) {
+                assert!(x + MR <= width && (first % width, first / width % 3) == (x, y), "{y} {x}");
+            }
+        }
+        let all = seen.iter().enumerate().all(|(number, seen)| *seen == range.contains(&number));
+        assert!(all, "MR {MR} {range:?}: {seen:?}");
+    }
+
+    #[test]
+    fn tiles_have_every_pixel_in_its_place() {
+        for width in 1..9 {
+            let x = Place::with_halo([2, 5, 3 * width, 3], [1, 2, 3, 1]);
+            let window = Window { kernel: [2, 2], stride: [2, 3], dilation: [1, 1], pad: [1, 2] };
+            let gap = Place {
+                pixel: 9,
+                row: 9 * width + 18,
+                image: 300,
+                first: 4,
+                ..Place::dense([2, 3, width, 5])
+            };
+            let dense = Place::dense([2, 3, width, 2]);
+            for (x, window, y) in
+                [(x, window, gap), (dense, Window::POINT, dense), (dense, Window::POINT, gap)]
+            {
+                let pixel = |number: usize| (number / width / 3, number / width % 3, number % width);
+                let want = |number| {
+                    let (n, oy, ox) = pixel(number);
+                    let at = x.first
+                        + n * x.image
+                        + oy * window.stride[0] * x.row
+                        + ox * window.stride[1] * x.pixel;
+                    [at - window.pad[0] * x.row - window.pad[1] * x.pixel, y.at(n, oy, ox)]
+                };
+                let want: Vec<_> = (0..6 * width).map(want).collect();
+                for range in [0..6 * width, 1..6 * width, 2..3, 2..6 * width - 1, 0..0] {
+                    let walk = Walk::new([3, width], [Track::under(&x, &window), Track::plain(&y)], &range);
+                    check::<1>(walk, &want, range.clone(), Some(width));
+                    check::<4>(walk, &want, range.clone(), Some(width));
+                    check::<6>(walk.joined(), &want, range.clone(), None);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_without_gaps_are_joined() {
+        let dense = Track::plain(&Place::dense([2, 3, 5, 7]));
+        let halo = Track::plain(&Place::with_halo([2, 3, 5, 7], [1, 0, 0, 0]));
+        assert_eq!(Walk::new([3, 5], [dense; 2], &(0..30)).joined().extent, [1, usize::MAX]);
+        assert_eq!(Walk::new([3, 5], [dense, halo], &(0..30)).joined().extent, [1, 15]);
+        let column = Track::plain(&Place::with_halo([2, 3, 1, 7], [0, 0, 1, 1]));
+        assert_eq!(Walk::new([3, 1], [column; 2], &(0..6)).joined().extent, [1, usize::MAX]);
+    }
+}
