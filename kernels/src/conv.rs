@@ -101,7 +101,7 @@ impl<E> Params<E> {
 
 /// Bytes of panels that are expected to be in the second cache still when a network runs again. More are prefetched, a
 /// group while the one before it is computed.
-const NEAR: usize = 256 << 10;
+const NEAR: usize = 8 << 10;
 
 /// The accumulators' start values: `start[oc] = -zero_point * Σ w[.., oc]`. Weights are `[.., oc]`: HWIO, HWC or KN.
 pub fn start(w: &[i8], zero_point: u8, start: &mut [i32]) {

@@ -186,8 +186,9 @@ impl Sums for Taps<'_> {
         isa: I,
         mut acc: [[I::I32; NV]; MR],
         part: usize,
-        Tile { first, at, .. }: Tile<'_, MR>,
+        Tile { first, x: places, .. }: Tile<'_>,
     ) -> [[I::I32; NV]; MR] {
+        let at = places.all::<MR>();
         let [kernel_h, kernel_w] = self.kernel;
         if MR == 4
             && kernel_w < 4

@@ -31,6 +31,8 @@ pub trait Epilogue: Copy + Sync {
     type Summand: Pod + Sync;
     /// Element of the output tensor.
     type Out: Pod + Send + Sync;
+    /// Whether there is a summand.
+    const SUMS: bool;
 
     /// Where the summand lies; a place without pixels when there is none.
     fn summand(&self) -> Place;
@@ -65,6 +67,7 @@ pub struct Finish<S, A, O> {
 impl<S: Sum, A: Activation, O: Output> Epilogue for Finish<S, A, O> {
     type Summand = S::Summand;
     type Out = O::Out;
+    const SUMS: bool = S::SUMS;
 
     #[inline(always)]
     fn summand(&self) -> Place {

@@ -5,7 +5,7 @@
 //! weights and broadcasts MR activations for MR*NV dot products.
 
 use crate::epilogue::Epilogue;
-use crate::isa::Isa;
+use crate::isa::{Isa, Rows};
 use crate::pack::Runs;
 use crate::tile::{Sums, Tile, Tiles};
 use crate::window::Window;
@@ -101,7 +101,7 @@ impl Sums for Panels<'_> {
         isa: I,
         mut acc: [[I::I32; NV]; MR],
         part: usize,
-        Tile { at, row, mut ahead, .. }: Tile<'_, MR>,
+        Tile { x: places, row, mut ahead, .. }: Tile<'_>,
     ) -> [[I::I32; NV]; MR] {
         let Runs { count: [count_y, count_x], pitch, .. } = self.runs;
         let k4 = self.runs.k4();
@@ -119,8 +119,8 @@ impl Sums for Panels<'_> {
                 panels = rest;
                 let (soon, later) = ahead.split_at(k4.min(ahead.len()));
                 ahead = later;
-                let at = at.map(|at| at + ky * pitch[0] + kx * pitch[1]);
-                let run = Run { x: self.x, at, k4, panels: now, soon };
+                let places = places.plus(ky * pitch[0] + kx * pitch[1]);
+                let run = Run { x: Rows::<_, MR>::new(self.x, places, 4 * k4), panels: now, soon };
                 acc = match (kx < first, kx >= last) {
                     (true, false) if I::REGISTERS == 32 && NV == 4 => run.sums::<I, NV, 1, 0>(isa, acc, part),
                     (false, true) if I::REGISTERS == 32 && NV == 4 => run.sums::<I, NV, 0, 1>(isa, acc, part),
@@ -134,10 +134,8 @@ impl Sums for Panels<'_> {
 
 /// One run of taps.
 struct Run<'a, const MR: usize> {
-    x: &'a [u8],
-    /// Where it begins for each pixel.
-    at: [usize; MR],
-    k4: usize,
+    /// Its bytes for each pixel.
+    x: Rows<'a, u8, MR>,
     panels: &'a [[i8; 64]],
     /// Weights to be prefetched meanwhile, one line a step: no more than memory gives.
     soon: &'a [[i8; 64]],
@@ -152,11 +150,11 @@ impl<const MR: usize> Run<'_, MR> {
         mut acc: [[I::I32; NV]; MR],
         part: usize,
     ) -> [[I::I32; NV]; MR] {
-        // All slices have the one length `k4`: no step looks whether it is inside.
-        let k4 = self.k4;
+        // All slices have this one length: no step looks whether it is inside.
+        let k4 = self.x.fours();
         let mut rows: [&[[u8; 4]]; MR] = [&[]; MR];
         for m in FIRST..MR - LAST {
-            rows[m] = &self.x[self.at[m]..][..4 * k4].as_chunks().0[..k4];
+            rows[m] = self.x.row_of_fours(m);
         }
         let panels = &self.panels.as_chunks::<NV>().0[..k4];
         for k in 0..k4 {

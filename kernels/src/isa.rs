@@ -15,7 +15,9 @@
 //! channels from `h * NV * LANES`.
 #![allow(unsafe_code)]
 
+mod rows;
 mod scalar;
+pub(crate) use rows::Rows;
 pub use scalar::Scalar;
 
 #[cfg(target_arch = "x86_64")]

@@ -4,10 +4,10 @@
 //! on padding need not be computed.
 
 use crate::epilogue::Epilogue;
-use crate::isa::Isa;
+use crate::isa::{Isa, Rows};
 use crate::pack::{Group, Weights};
 use crate::team::Grid;
-use crate::walk::{Stretch, Walk};
+use crate::walk::{Places, Stretch, Walk};
 
 /// What a tile sums.
 pub(crate) trait Sums {
@@ -17,17 +17,17 @@ pub(crate) trait Sums {
         isa: I,
         acc: [[I::I32; NV]; MR],
         part: usize,
-        tile: Tile<'_, MR>,
+        tile: Tile<'_>,
     ) -> [[I::I32; NV]; MR];
 }
 
 /// MR pixels.
 #[derive(Clone, Copy)]
-pub(crate) struct Tile<'a, const MR: usize> {
+pub(crate) struct Tile<'a> {
     /// The first channel.
     pub(crate) first: usize,
     /// Where the windows of the pixels begin.
-    pub(crate) at: [usize; MR],
+    pub(crate) x: Places,
     /// The first pixel's [row, column], if all are in one row.
     pub(crate) row: Option<[usize; 2]>,
     /// To be prefetched on the way.
@@ -73,7 +73,7 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
         while let Some(stretch) = walk.next::<MR>() {
             let (soon, later) = ahead.split_at(share.min(ahead.len()));
             ahead = later;
-            let tile = Tile { first, at: stretch.places(X), row: stretch.row, ahead: soon };
+            let tile = Tile { first, x: stretch.places[X], row: stretch.row, ahead: soon };
             self.tile::<I, MR, NV>(isa, part, tile, stretch);
         }
     }
@@ -83,7 +83,7 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
         &mut self,
         isa: I,
         part: usize,
-        tile: Tile<'_, MR>,
+        tile: Tile<'_>,
         stretch: Stretch<3>,
     ) {
         let first = tile.first;
@@ -104,13 +104,12 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
         }
         let count = (self.channels - first).min(NV * I::LANES);
         const { assert!(MR <= 12) };
+        let [_, y, summand] = stretch.places;
+        let mut y = self.y.tile::<MR>(y, first, count);
+        let summand = E::SUMS.then(|| Rows::<_, MR>::new(self.summand, summand.plus(first), count));
         unrolled!(m in 0 1 2 3 4 5 6 7 8 9 10 11; if m < MR {
-            let y = self.y.at(stretch.place(Y, m), first, count);
-            let summand = match self.summand {
-                [] => &[],
-                summand => &summand[stretch.place(SUMMAND, m) + first..],
-            };
-            self.epilogue.finish::<I, NV>(isa, acc[m], scale, bias, summand, y);
+            let summand = summand.map_or(&[][..], |summand| summand.row(m));
+            self.epilogue.finish::<I, NV>(isa, acc[m], scale, bias, summand, y.row(m));
         });
     }
 }
@@ -125,7 +124,5 @@ macro_rules! unrolled {
 }
 use unrolled;
 
-/// The tensors of a walk.
+/// The tensor of a walk that is read; behind it are the output and the summand.
 const X: usize = 0;
-const Y: usize = 1;
-const SUMMAND: usize = 2;

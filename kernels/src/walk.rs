@@ -1,7 +1,7 @@
 //! Output pixels in memory order, a tile of MR at a time, and where they lie in several tensors.
 //!
 //! ```text
-//! place of pixel m = at + m * step + (m >= wrap ? jump : 0)
+//! place of pixel m = (m < wrap ? near : far) + m * step
 //! ```
 //!
 //! A tile is any MR consecutive pixels: it may go on in the next row, but not in the one after that. Rows, and images,
@@ -62,35 +62,69 @@ pub(crate) struct Walk<const T: usize> {
     at: [usize; T],
 }
 
+/// Where the pixels of a tile are in one tensor: pixel m at `near + m * step`, or at `far + m * step` from m = `wrap` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    pub(crate) near: usize,
+    pub(crate) far: usize,
+    pub(crate) step: usize,
+    pub(crate) wrap: usize,
+}
+
+impl Places {
+    /// Where pixel m is.
+    #[inline(always)]
+    pub(crate) fn at(&self, m: usize) -> usize {
+        // A way back over a row's unused end is a `far` below zero.
+        (if m < self.wrap { self.near } else { self.far }).wrapping_add(m * self.step)
+    }
+
+    /// Where MR pixels are.
+    #[inline(always)]
+    pub(crate) fn all<const MR: usize>(&self) -> [usize; MR] {
+        let mut all = [0; MR];
+        for m in 0..MR {
+            all[m] = self.at(m);
+        }
+        all
+    }
+
+    /// The places that are `offset` further on.
+    #[inline(always)]
+    pub(crate) fn plus(self, offset: usize) -> Self {
+        Self { near: self.near.wrapping_add(offset), far: self.far.wrapping_add(offset), ..self }
+    }
+
+    /// The places where every step is `size` elements.
+    #[inline(always)]
+    pub(crate) fn times(self, size: usize) -> Self {
+        let [near, far, step] = [self.near, self.far, self.step].map(|place| place.wrapping_mul(size));
+        Self { near, far, step, ..self }
+    }
+
+    /// Whether the first MR of these places are in `range`, which ends before half the address space; four comparisons.
+    #[inline(always)]
+    pub(crate) fn are_in<const MR: usize>(&self, range: &Range<usize>) -> bool {
+        let Self { near, far, step, wrap } = *self;
+        // Both pieces ascend without a wrap around: they begin inside, and MR steps are less than half the address space.
+        let inside = |first: usize, steps: usize| {
+            range.start <= first && first < range.end && first + steps * step < range.end
+        };
+        let second = far.wrapping_add(wrap.wrapping_mul(step));
+        step <= usize::MAX >> 8
+            && range.end <= usize::MAX >> 1
+            && (wrap == 0 || inside(near, wrap.min(MR) - 1))
+            && (wrap >= MR || inside(second, MR - 1 - wrap))
+    }
+}
+
 /// A tile.
 #[derive(Clone, Copy)]
 pub(crate) struct Stretch<const T: usize> {
-    at: [usize; T],
-    step: [usize; T],
-    jump: [usize; T],
-    wrap: usize,
+    /// Its pixels in each tensor.
+    pub(crate) places: [Places; T],
     /// The first pixel's [row, column], if all are in one row.
     pub(crate) row: Option<[usize; 2]>,
-}
-
-impl<const T: usize> Stretch<T> {
-    /// Where pixel m is in tensor t.
-    #[inline(always)]
-    pub(crate) fn place(&self, t: usize, m: usize) -> usize {
-        let jump = if m >= self.wrap { self.jump[t] } else { 0 };
-        // A step back over a row's unused end is a jump below zero.
-        self.at[t].wrapping_add(m * self.step[t]).wrapping_add(jump)
-    }
-
-    /// Where MR pixels are in tensor t.
-    #[inline(always)]
-    pub(crate) fn places<const MR: usize>(&self, t: usize) -> [usize; MR] {
-        let mut places = [0; MR];
-        for m in 0..MR {
-            places[m] = self.place(t, m);
-        }
-        places
-    }
 }
 
 impl<const T: usize> Walk<T> {
@@ -149,37 +183,28 @@ impl<const T: usize> Walk<T> {
         if full && end - self.number < MR {
             self.seek(end - MR);
         }
+        let count = if full { MR } else { (end - self.number).min(width).min(2) };
         let wrap = width - self.pixel[1];
         let last_row = self.pixel[0] + 1 == height;
-        let (mut step, mut jump) = ([0; T], [0; T]);
+        let row = (full && MR <= wrap).then_some(self.pixel);
+        let mut places = [Places { near: 0, far: 0, step: 0, wrap: 1 }; T];
         for t in 0..T {
             let Track { image, row, pixel, .. } = self.tracks[t];
             let to_image = if last_row { image.wrapping_sub(height * row) } else { 0 };
-            step[t] = pixel;
-            jump[t] = row.wrapping_sub(width.wrapping_mul(pixel)).wrapping_add(to_image);
-        }
-        let count = if full { MR } else { (end - self.number).min(width).min(2) };
-        let mut tile = Stretch { at: self.at, step, jump, wrap, row: (MR <= wrap).then_some(self.pixel) };
-        if !full {
-            // Pixel 1 fills the tile, or pixel 0 if it is alone.
-            for t in 0..T {
-                tile.jump[t] = (count - 1) * step[t] + if wrap == 1 && count == 2 { jump[t] } else { 0 };
-                tile.step[t] = 0;
-            }
-            (tile.wrap, tile.row) = (1, None);
+            let jump = row.wrapping_sub(width.wrapping_mul(pixel)).wrapping_add(to_image);
+            let (near, far) = (self.at[t], self.at[t].wrapping_add(jump));
+            let wrapped = Places { near, far, step: pixel, wrap };
+            // Pixel 1 fills a narrow tile, or pixel 0 if it is alone.
+            let narrow = Places { near, far: wrapped.at(count - 1), step: 0, wrap: 1 };
+            places[t] = if full { wrapped } else { narrow };
+            self.at[t] = wrapped.at(count);
         }
         self.number += count;
         self.pixel[1] += count;
-        for t in 0..T {
-            self.at[t] += count * step[t];
-        }
         if count >= wrap {
             self.pixel = [if last_row { 0 } else { self.pixel[0] + 1 }, count - wrap];
-            for t in 0..T {
-                self.at[t] = self.at[t].wrapping_add(jump[t]);
-            }
         }
-        Some(tile)
+        Some(Stretch { places, row })
     }
 }
 
@@ -192,7 +217,7 @@ mod tests {
     fn check<const MR: usize>(walk: Walk<2>, want: &[[usize; 2]], range: Range<usize>, width: Option<usize>) {
         let (mut walk, mut seen) = (walk, vec![false; want.len()]);
         while let Some(tile) = walk.next::<MR>() {
-            let places: Vec<[usize; 2]> = (0..MR).map(|m| [tile.place(0, m), tile.place(1, m)]).collect();
+            let places: Vec<[usize; 2]> = (0..MR).map(|m| tile.places.map(|places| places.at(m))).collect();
             let first = want.iter().position(|want| *want == places[0]).expect("the place of a pixel");
             for (m, place) in places.iter().enumerate() {
                 let number = want.iter().position(|want| want == place).expect("the place of a pixel");

@@ -10,6 +10,8 @@ use bytemuck::Pod;
 pub trait Sum: Copy + Sync {
     /// Element of the summand.
     type Summand: Pod + Sync;
+    /// Whether there is one.
+    const SUMS: bool;
     /// Where the summand lies.
     fn place(&self) -> Place;
     /// One value.
@@ -29,6 +31,7 @@ pub struct NoSum;
 
 impl Sum for NoSum {
     type Summand = u8;
+    const SUMS: bool = false;
 
     #[inline(always)]
     fn place(&self) -> Place {
@@ -63,6 +66,7 @@ pub type SumI8 = SumBytes<128>;
 
 impl<const ZERO_POINT: u8> Sum for SumBytes<ZERO_POINT> {
     type Summand = u8;
+    const SUMS: bool = true;
 
     #[inline(always)]
     fn place(&self) -> Place {
@@ -97,6 +101,7 @@ pub struct SumF32 {
 
 impl Sum for SumF32 {
     type Summand = f32;
+    const SUMS: bool = true;
 
     #[inline(always)]
     fn place(&self) -> Place {

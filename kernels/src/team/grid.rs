@@ -9,6 +9,7 @@
 //! pointer with the ranges that it may reach, and every access is checked against them.
 
 use crate::team::Cut;
+use crate::walk::Places;
 use crate::window::Place;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -39,6 +40,25 @@ pub(crate) struct Row {
     pub(crate) ox: usize,
     pub(crate) pixels: usize,
     pub(crate) position: usize,
+}
+
+/// Some channels of the MR pixels of a tile.
+pub(crate) struct GridTile<'a, T, const MR: usize> {
+    base: *mut T,
+    places: Places,
+    count: usize,
+    memory: PhantomData<&'a mut [T]>,
+}
+
+impl<T, const MR: usize> GridTile<'_, T, MR> {
+    /// Those of pixel m.
+    #[inline(always)]
+    pub(crate) fn row(&mut self, m: usize) -> &mut [T] {
+        assert!(m < MR, "a tile has MR pixels");
+        // SAFETY: `Grid::tile` checked all MR pixels and these channels as `Grid::at` does one's; the borrow of `self` keeps
+        // them from being given out twice.
+        unsafe { slice::from_raw_parts_mut(self.base.add(self.places.at(m)), self.count) }
+    }
 }
 
 // SAFETY: a grid is the only way to its elements, as `&mut [T]` is; a shared one gives out nothing but by `piece`.
@@ -158,6 +178,24 @@ impl<'a, T> Grid<'a, T> {
         // SAFETY: `new` proved that these elements are in the slice it had, of which no other piece has them; the borrow
         // of `self` keeps them from being given out twice.
         unsafe { slice::from_raw_parts_mut(self.base.add(position * self.pitch + channel), count) }
+    }
+
+    /// `count` channels from `channel` of MR pixels, whose positions are `places`.
+    ///
+    /// # Panics
+    /// If they are not all in the grid.
+    #[inline(always)]
+    pub(crate) fn tile<const MR: usize>(
+        &mut self,
+        places: Places,
+        channel: usize,
+        count: usize,
+    ) -> GridTile<'_, T, MR> {
+        assert!(places.are_in::<MR>(&self.positions), "a pixel of another piece");
+        let Range { start, end } = self.channels;
+        assert!(start <= channel && channel <= end && count <= end - channel, "channels of another piece");
+        let (base, places) = (self.base, places.times(self.pitch).plus(channel));
+        GridTile { base, places, count, memory: PhantomData }
     }
 
     /// All channels of `pixels` pixels that touch, from `position` on.
