@@ -95,6 +95,19 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
                 acc[m][s] = start;
             }
         }
+        let [_, y, summand] = stretch.places;
+        let count = (self.channels - first).min(NV * I::LANES);
+        let summand = E::SUMS.then(|| Rows::<_, MR>::new(self.summand, summand.plus(first), count));
+        if let Some(summand) = summand
+            && I::REGISTERS == 32
+            && NV == 4
+        {
+            for m in 0..MR {
+                if let Some(line) = summand.row(m).first() {
+                    isa.prefetch(line);
+                }
+            }
+        }
         let acc = self.sums.sums::<I, MR, NV>(isa, acc, part, tile);
         let mut scale = [isa.splat_f32(0.0); NV];
         let mut bias = scale;
@@ -102,11 +115,8 @@ impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
             scale[s] = isa.load_f32(&self.weights.scale[panel + s], part);
             bias[s] = isa.load_f32(&self.weights.bias[panel + s], part);
         }
-        let count = (self.channels - first).min(NV * I::LANES);
         const { assert!(MR <= 12) };
-        let [_, y, summand] = stretch.places;
         let mut y = self.y.tile::<MR>(y, first, count);
-        let summand = E::SUMS.then(|| Rows::<_, MR>::new(self.summand, summand.plus(first), count));
         unrolled!(m in 0 1 2 3 4 5 6 7 8 9 10 11; if m < MR {
             let summand = summand.map_or(&[][..], |summand| summand.row(m));
             self.epilogue.finish::<I, NV>(isa, acc[m], scale, bias, summand, y.row(m));
