@@ -223,6 +223,18 @@ fn equalising_what_a_product_reads_keeps_the_meaning() {
 }
 
 #[test]
+fn what_no_layer_reads_is_not_scaled() {
+    let mut n = Network::new(&[1, 6, 6, 4]);
+    let y = uneven(&mut n, "Relu");
+    let y = n.op("Sigmoid", &[y]);
+    let graph = optimise(n.finish(y), &["x".into()], &["y".into()]).unwrap();
+    let (layers, inputs) = (layer::find(&graph), [graph.edge("x").unwrap()]);
+    let chains = equalise::Chains::see(&graph, &inputs, &layers, &samples(4), &mut |_, _, _| {}).unwrap();
+    // Errors are measured at the last convolution: scaled, it would look wrong.
+    assert!(chains.is_none());
+}
+
+#[test]
 fn a_corrected_bias_takes_the_mean_error_away() {
     let mut n = Network::new(&[-1, 6, 6, 4]);
     let y = n.op("Sigmoid", &[n.x]);

@@ -166,8 +166,9 @@ fn chains(graph: &Graph, layers: &[Layer]) -> Vec<Chain> {
         Product::of(graph, layer.core).filter(|_| plain)?;
         let nodes = cone(graph, &uses, layer.end)?;
         let ends = nodes.iter().filter(|&&id| id != layer.end);
-        let ends = ends.filter_map(|&id| end(graph, &uses, layers, layer.channels, id)).collect();
-        Some(Chain { first: Some(first), nodes, ends, channels: layer.channels })
+        let ends: Vec<End> = ends.filter_map(|&id| end(graph, &uses, layers, layer.channels, id)).collect();
+        // Where no layer reads it, its start is never rounded and stays what it is: errors are measured there.
+        (!ends.is_empty()).then_some(Chain { first: Some(first), nodes, ends, channels: layer.channels })
     };
     layers.iter().enumerate().filter_map(of).chain(fp32(graph, &uses, layers)).collect()
 }
