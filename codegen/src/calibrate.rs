@@ -34,10 +34,12 @@ mod percentile;
 pub mod ranges;
 mod statistics;
 mod trial;
+mod work;
 pub use last::last;
 pub use method::Method;
 use observer::{Average, Observer};
 pub use statistics::{Candidate, Statistics};
+pub use work::macs;
 
 /// One tensor for each input of the graph, in the order in which the inputs are named.
 pub type Sample = Vec<Arc<Tensor>>;

@@ -116,7 +116,7 @@ pub fn quantize_to(
     let graph = optimise(graph, &options.inputs, &options.outputs)?;
     finite_constants(&graph)?;
     let inputs = inputs(&graph, &options.inputs);
-    let [fit, held] = Slice::split(samples);
+    let [fit, held] = Slice::split(&graph, &inputs, samples)?;
     let observed = plan::observed(&graph, &layer::find(&graph)).into_iter().collect();
     let chooser = Chooser { fit, judge: Judge::new(&graph, &inputs, &observed, held)?, options };
     let (graph, chains) = chooser.equalise_chains(graph, &inputs, progress)?;
@@ -153,7 +153,8 @@ pub fn quantize_to(
     }
     let mut report = report::report(&graph, &subject.facts, &plan, &quantized);
     if options.analyse {
-        let mut errors = Errors::measure((&graph, &inputs), &quantized, &report.places, samples)?;
+        let mut errors =
+            Errors::measure((&graph, &inputs), &quantized, &report.places, chooser.judge.samples())?;
         errors.output = chooser.judge.can().then(|| chooser.judge.sqnr(&quantized)).transpose()?;
         errors.weights = subject.weights(&plan)?;
         report.errors = Some(errors);

@@ -13,14 +13,14 @@
 //! The second step is there since errors of edges tried alone do not simply add up; its samples are others than the
 //! first's. Errors are squares, set against the sum of the squares, summed over the last edges.
 //!
-//! Cost: the first step runs about half of the network for each edge and distinct threshold. As many samples are
-//! taken as a budget of multiply-accumulates allows. Edges are tried in parallel, one sample at a time, whose values
+//! Cost: the first step runs about half of the network for each edge and distinct threshold, the second the whole of it
+//! for each assignment. As many samples are taken as a budget of multiply-accumulates allows, which are more for the second:
+//! it corrects what the first is led to by few. Edges are tried in parallel, one sample at a time, whose values
 //! alone are held.
 use crate::build::Uses;
 use crate::calibrate::trial::{Trial, energy, quantized, squares};
-use crate::calibrate::{Method, Progress, Sample, Source, Statistics, feeds, last};
+use crate::calibrate::{Method, Progress, Sample, Source, Statistics, feeds, last, macs};
 use crate::error::Problems;
-use crate::facts;
 use crate::graph::{Edge, Graph, NodeId};
 use crate::interpret::{alter, watch};
 use crate::ops::Products;
@@ -32,7 +32,7 @@ use std::sync::Arc;
 /// Samples on which thresholds are compared, at most and at least.
 const MOST: usize = 16;
 const FEWEST: usize = 2;
-/// Multiply-accumulates that the first step may take: some ten seconds.
+/// Multiply-accumulates that each step may take: some ten seconds.
 const BUDGET: u64 = 400_000_000_000;
 
 /// The edges of a graph with what was seen of them.
@@ -48,10 +48,12 @@ pub(super) fn choose(
 ) -> Result<(), Problems> {
     let network = Network::new(graph, inputs, seen);
     let mut trials = network.trials(seen);
-    let count = network.affordable(&trials, &samples.get(0)?).min(samples.count());
-    for i in 0..count {
+    let macs = macs(graph, inputs, &samples.get(0)?);
+    let count = affordable(network.cost(&trials, &macs)).min(samples.count());
+    let alone: Vec<usize> = (0..count).map(|i| i * samples.count() / count).collect();
+    for (i, &sample) in alone.iter().enumerate() {
         progress("trying ranges", i, count);
-        let values = network.values(seen, &samples.get(i * samples.count() / count)?)?;
+        let values = network.values(seen, &samples.get(sample)?)?;
         let done: Vec<_> = trials.par_iter_mut().map(|trial| trial.run(graph, &values)).collect();
         done.into_iter().collect::<Result<(), _>>()?;
     }
@@ -61,8 +63,13 @@ pub(super) fn choose(
             trial.tell(statistics);
         }
     });
-    let others = (0..count).map(|i| (2 * i + 1) * samples.count() / (2 * count)).collect();
-    let best = network.together(seen, samples, others, progress)?;
+    let assignments = assignments(seen);
+    let all = macs.values().sum::<u64>().saturating_mul(assignments.len() as u64);
+    let count = affordable(all).min(samples.count());
+    let middles = (0..count).map(|i| (2 * i + 1) * samples.count() / (2 * count));
+    let (known, fresh): (Vec<_>, Vec<_>) = middles.partition(|i| alone.contains(i));
+    let others = if fresh.is_empty() { known } else { fresh };
+    let best = network.together(seen, assignments, samples, others, progress)?;
     seen.values_mut().zip(best).for_each(|(statistics, method)| statistics.chosen = method);
     Ok(())
 }
@@ -96,25 +103,13 @@ impl<'a> Network<'a> {
         };
         seen.iter().map(trial).collect()
     }
-    /// How many samples the budget is enough for.
-    fn affordable(&self, trials: &[Trial], sample: &Sample) -> usize {
-        let name = |e: &Edge| self.graph.node(e.node).name.clone();
-        let shapes = self.inputs.iter().zip(sample).map(|(e, t)| (name(e), t.shape.clone())).collect();
-        let (facts, _) = facts::infer(self.graph, &shapes);
-        let macs = |&id: &NodeId| {
-            let node = self.graph.node(id);
-            let x: Option<Vec<_>> = node.inputs.iter().map(|&e| facts.get(e).cloned()).collect();
-            let y: Option<Vec<_>> =
-                (0..node.op.ports()).map(|port| facts.get(Edge { node: id, port }).cloned()).collect();
-            x.zip(y).map_or(0, |(x, y)| node.op.macs(&x, &y))
-        };
-        let all: BTreeMap<NodeId, u64> = self.graph.ids().map(|id| (id, macs(&id))).collect();
+    /// Multiply-accumulates of all trials on a sample.
+    fn cost(&self, trials: &[Trial], macs: &BTreeMap<NodeId, u64>) -> u64 {
         let one = |t: &Trial| {
             let behind = self.behind.get(&t.edge).into_iter().flatten();
-            behind.map(|id| all[id]).sum::<u64>().saturating_mul(t.thresholds() as u64)
+            behind.map(|id| macs[id]).sum::<u64>().saturating_mul(t.thresholds() as u64)
         };
-        let cost = trials.iter().map(one).fold(0, u64::saturating_add);
-        usize::try_from(BUDGET / cost.max(1)).unwrap_or(MOST).clamp(FEWEST, MOST)
+        trials.iter().map(one).fold(0, u64::saturating_add)
     }
     /// The fp32 values of inputs, of observed edges and of the last.
     fn values(&self, seen: &Seen, sample: &Sample) -> Result<HashMap<Edge, Arc<Tensor>>, Problems> {
@@ -130,11 +125,11 @@ impl<'a> Network<'a> {
     fn together(
         &self,
         seen: &Seen,
+        assignments: Vec<Vec<Method>>,
         samples: &dyn Source,
         numbers: Vec<usize>,
         progress: Progress<'_>,
     ) -> Result<Vec<Method>, Problems> {
-        let assignments = assignments(seen);
         let total = numbers.len();
         let mut errors = vec![vec![(0.0, 0.0); self.last.len()]; assignments.len()];
         for (done, i) in numbers.into_iter().enumerate() {
@@ -174,6 +169,11 @@ impl<'a> Network<'a> {
         let feeds = feeds.iter().map(|(&e, t)| (e, change(e, Arc::clone(t)))).collect();
         alter(self.graph, &feeds, &self.last, Products::Fast, &mut |e, t| change(e, t))
     }
+}
+
+/// How many samples the budget is enough for.
+fn affordable(one: u64) -> usize {
+    usize::try_from(BUDGET / one.max(1)).unwrap_or(MOST).clamp(FEWEST, MOST)
 }
 
 /// Nodes that depend on a node.

@@ -41,10 +41,9 @@ impl Errors {
         (graph, inputs): (&Graph, &[Edge]),
         quantized: &Graph,
         places: &[Place],
-        samples: &dyn Source,
+        samples: &Slice<'_>,
     ) -> Result<Self, Problems> {
-        let [_, held] = Slice::split(samples);
-        let samples = held.first(SAMPLES);
+        let samples = samples.few(SAMPLES);
         let cumulative = cumulative(graph, inputs, quantized, places, &samples)?;
         Ok(Self { samples: samples.count(), cumulative, ..Self::default() })
     }

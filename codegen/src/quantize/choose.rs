@@ -9,7 +9,9 @@ use crate::quantize::equalise::Chains;
 use crate::quantize::judge::{Judge, Slice};
 use crate::quantize::layer::{self, Layer};
 use crate::quantize::{Options, Subject, bias, channels, equalise, plan};
+use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Range;
 
 /// A step that can be left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,8 +77,10 @@ impl fmt::Display for Choice {
 /// What a step must gain, in decibels: less may be chance.
 const GAIN: f64 = 0.1;
 
-/// Samples of each kind on which one chain after the other is tried.
+/// Samples of each kind on which chains are tried.
 const FEW: usize = 8;
+/// How often chains are tried.
+const TRIALS: usize = 15;
 
 impl Choice {
     fn new(what: &'static str, on: bool, why: Why) -> Self {
@@ -165,7 +169,7 @@ impl Chooser<'_> {
         choice.places = names.collect();
         Ok((if choice.on { equal } else { graph }, Some(choice)))
     }
-    /// Which chains gain, tried one after the other on top of those that did.
+    /// Which chains gain: all of them are tried, then either half the other way round, then either quarter, and so on.
     fn gaining(
         &self,
         chains: &Chains<'_>,
@@ -174,14 +178,18 @@ impl Chooser<'_> {
         progress: Progress<'_>,
     ) -> Result<Vec<bool>, Problems> {
         let options = &Options { correct_bias: Switch::Off, ..self.options.clone() };
-        let few = Chooser { fit: self.fit.first(FEW), judge: self.judge.first(FEW), options };
-        let mut best = few.trial(graph, inputs, progress)?;
+        let few = Chooser { fit: self.fit.few(FEW), judge: self.judge.few(FEW), options };
+        let quiet = &mut |_: &'static str, _: usize, _: usize| {};
+        let mut best = few.trial(graph, inputs, quiet)?;
         let mut chosen = vec![false; chains.count()];
-        for i in 0..chains.count() {
-            chosen[i] = true;
-            let with = few.trial(&chains.equalised(&chosen)?, inputs, progress)?;
-            chosen[i] = with > best + GAIN;
-            best = if chosen[i] { with } else { best };
+        for (done, group) in halves(chains.count()).take(TRIALS).enumerate() {
+            progress("trying chains", done, TRIALS.min(2 * chains.count() - 1));
+            let turned: Vec<bool> =
+                chosen.iter().enumerate().map(|(i, on)| *on != group.contains(&i)).collect();
+            let with = few.trial(&chains.equalised(&turned)?, inputs, quiet)?;
+            if with > best + GAIN {
+                (best, chosen) = (with, turned);
+            }
         }
         Ok(chosen)
     }
@@ -232,5 +240,31 @@ impl Chooser<'_> {
         let [without, with] = [&layers, &corrected].map(|l| self.sqnr(graph, inputs, l.clone(), ranges));
         let choice = Choice::measured(BIAS, without?, with?);
         Ok((if choice.on { corrected } else { layers }, choice))
+    }
+}
+
+/// All of `count`, its halves, their halves, down to each by itself.
+fn halves(count: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut groups = VecDeque::new();
+    groups.push_back(0..count);
+    std::iter::from_fn(move || {
+        let group = groups.pop_front().filter(|g| !g.is_empty())?;
+        if group.len() > 1 {
+            let middle = group.start + group.len() / 2;
+            groups.extend([group.start..middle, middle..group.end]);
+        }
+        Some(group)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_halved_down_to_each() {
+        let all: Vec<_> = halves(5).collect();
+        assert_eq!(all, [0..5, 0..2, 2..5, 0..1, 1..2, 2..3, 3..5, 3..4, 4..5]);
+        assert_eq!(halves(0).count(), 0);
     }
 }

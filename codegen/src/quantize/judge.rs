@@ -6,7 +6,7 @@
 //!
 //! Which these are says [`last`]; their names are the same in the fp32 graph and in the int8 one. Samples are few, so the
 //! fp32 results are kept; the rest of a run is not.
-use crate::calibrate::{Sample, Source, feeds, last};
+use crate::calibrate::{Sample, Source, feeds, last, macs};
 use crate::error::{Problems, Reason};
 use crate::graph::{Edge, Graph};
 use crate::interpret::run;
@@ -16,10 +16,12 @@ use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Samples that decisions are fitted to, at most.
-const FIT: usize = 32;
-/// Samples that they are judged by.
-const JUDGE: usize = 16;
+/// Samples that decisions take of any network, two thirds to fit to and one to judge by.
+const FEWEST: usize = 48;
+/// Samples that they take at most: more tell nothing new, and fp32 results of all that judge are kept.
+const MOST_SAMPLES: usize = 600;
+/// Multiply-accumulates up to which there may be more than the fewest: on 16 pictures, ResNet-8 is judged by chance.
+const BUDGET: u64 = 10_000_000_000;
 /// What no noise at all counts as, and the most that any ratio does.
 const MOST: f64 = 200.0;
 
@@ -31,20 +33,27 @@ pub struct Slice<'a> {
 
 impl<'a> Slice<'a> {
     /// Samples to fit to and samples to judge by, spread evenly; disjoint, unless there are too few.
-    pub fn split(of: &'a dyn Source) -> [Self; 2] {
+    pub fn split(graph: &Graph, inputs: &[Edge], of: &'a dyn Source) -> Result<[Self; 2], Problems> {
         let all = of.count();
-        let count = all.min(FIT + JUDGE);
-        let spread = (0..count).map(|i| i * all / count.max(1));
-        let (judge, fit): (Vec<_>, Vec<_>) = spread.enumerate().partition(|(i, _)| i % 3 == 1);
+        let one = if all > 0 { macs(graph, inputs, &of.get(0)?).values().sum() } else { 0u64 };
+        let affordable = usize::try_from(BUDGET / one.max(1)).unwrap_or(MOST_SAMPLES);
+        let count = all.min(affordable.clamp(FEWEST, MOST_SAMPLES));
+        let (judge, fit): (Vec<_>, Vec<_>) = spread(all, count).enumerate().partition(|(i, _)| i % 3 == 1);
         let numbers = |v: Vec<(usize, usize)>| -> Vec<usize> { v.into_iter().map(|(_, n)| n).collect() };
         let (fit, judge) = (numbers(fit), numbers(judge));
         let judge = if judge.is_empty() { fit.clone() } else { judge };
-        [fit, judge].map(|numbers| Self { of, numbers })
+        Ok([fit, judge].map(|numbers| Self { of, numbers }))
     }
-    /// The first few of them.
-    pub fn first(&self, count: usize) -> Self {
-        Self { of: self.of, numbers: self.numbers.iter().take(count).copied().collect() }
+    /// At most so many of them, spread evenly.
+    pub fn few(&self, count: usize) -> Self {
+        Self { of: self.of, numbers: spread(self.numbers.len(), count).map(|i| self.numbers[i]).collect() }
     }
+}
+
+/// At most `count` numbers below `all`: files are sorted, and the first of them may be all cats.
+fn spread(all: usize, count: usize) -> impl Iterator<Item = usize> {
+    let count = count.min(all);
+    (0..count).map(move |i| i * all / count)
 }
 
 impl Source for Slice<'_> {
@@ -85,11 +94,15 @@ impl<'a> Judge<'a> {
         }
         Ok(judge)
     }
-    /// The same on the first few of its samples.
-    pub fn first(&self, count: usize) -> Self {
+    /// The same on at most so many of its samples.
+    pub fn few(&self, count: usize) -> Self {
         let (inputs, points) = (self.inputs.clone(), self.points.clone());
-        let want = self.want.iter().take(count).cloned().collect();
-        Self { samples: self.samples.first(count), inputs, points, want }
+        let want = spread(self.want.len(), count).map(|i| self.want[i].clone()).collect();
+        Self { samples: self.samples.few(count), inputs, points, want }
+    }
+    /// What it judges by.
+    pub fn samples(&self) -> &Slice<'a> {
+        &self.samples
     }
     /// Whether there is anything to judge by.
     pub fn can(&self) -> bool {

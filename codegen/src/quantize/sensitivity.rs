@@ -28,7 +28,7 @@ pub(super) fn sensitivity(
     judge: &Judge<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<(usize, Sensitivity)>, Problems> {
-    let judge = judge.first(SAMPLES);
+    let judge = judge.few(SAMPLES);
     let int8 = |&i: &usize| !layers[i].nodes().any(|id| kept.contains_key(&id));
     let int8: Vec<usize> = (0..layers.len()).filter(int8).collect();
     let mut found = vec![];
