@@ -1,11 +1,13 @@
-//! Kernels on layers of known networks, on every ISA of this CPU, against the peak of the dot product.
+//! Kernels on every layer shape of the zoo's five networks (`shapes.txt`), on every ISA of this CPU, against the peak of
+//! the dot product.
 //!
-//! `cargo bench --bench kernels` prints MACs per second; ids are
-//! `{op}/{height}x{width}x{ic}-{oc}/{kernel id}`, such as `conv-3x3/56x56x64-64/igemm-6x64c4-avx512vnni`.
+//! `cargo bench --bench kernels [FILTER]` prints MACs per second; ids are `{op}/{x}-{oc}/{kernel id}`, such as
+//! `conv-3x3/56x56x64-64/igemm-6x64c4-avx512vnni`. A network's name in `BENCH_NETWORK` leaves its shapes alone,
+//! `BENCH_TILES=all` tries every tile, and `BENCH_REFERENCE=1` adds the kernels' meaning in plain Rust.
 
 use bakelite_kernels::conv::{self, Conv};
 use bakelite_kernels::dwconv::{self, DwConv};
-use bakelite_kernels::epilogue::{Finish, Linear, NoSum, SumU8, ToU8};
+use bakelite_kernels::epilogue::{Epilogue, Finish, Linear, NoSum, Sum, SumU8, ToU8};
 use bakelite_kernels::isa::{self, Isa, Name, Program};
 use bakelite_kernels::peak::Peak;
 use bakelite_kernels::{PerChannel, Place, Window};
@@ -13,57 +15,71 @@ use criterion::{Criterion, Throughput};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// One layer: operation, height = width of the output, channels in and out, kernel, stride, residual sum.
+/// A line of `shapes.txt`.
+#[derive(Clone, Copy)]
 struct Layer {
     op: &'static str,
-    extent: usize,
-    channels: [usize; 2],
-    kernel: usize,
-    stride: usize,
-    sum: bool,
+    x: [usize; 3],
+    y: [usize; 3],
+    window: Window,
+    /// Rows of the tile that the compiler chose.
+    rows: usize,
+    networks: &'static str,
 }
 
-const fn layer(op: &'static str, extent: usize, channels: [usize; 2], kernel: usize, stride: usize) -> Layer {
-    Layer { op, extent, channels, kernel, stride, sum: false }
+/// `3x4x5` as numbers.
+fn numbers<const N: usize>(text: &str) -> [usize; N] {
+    let numbers: Vec<usize> = text.split('x').map(|n| n.parse().expect("a number")).collect();
+    numbers.try_into().expect("as many numbers as the column has")
 }
 
-const CONVS: [Layer; 10] = [
-    layer("conv-7x7s2", 112, [3, 64], 7, 2),
-    layer("conv-3x3", 56, [64, 64], 3, 1),
-    layer("conv-3x3s2", 28, [128, 128], 3, 2),
-    layer("conv-3x3", 14, [256, 256], 3, 1),
-    layer("conv-3x3", 7, [512, 512], 3, 1),
-    layer("conv-1x1", 56, [256, 64], 1, 1),
-    Layer { sum: true, ..layer("conv-1x1-sum", 56, [64, 256], 1, 1) },
-    layer("conv-1x1", 14, [1024, 256], 1, 1),
-    layer("conv-1x1", 56, [144, 24], 1, 1),
-    layer("matmul", 1, [2048, 1000], 1, 1),
-];
-
-const DWCONVS: [Layer; 3] = [
-    layer("dwconv-3x3", 112, [32, 32], 3, 1),
-    layer("dwconv-3x3", 14, [512, 512], 3, 1),
-    layer("dwconv-3x3s2", 28, [128, 128], 3, 2),
-];
+fn layers() -> impl Iterator<Item = Layer> {
+    let lines = include_str!("shapes.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        let &[op, x, y, stride, pad, tile, networks] = &columns[..] else { panic!("columns of {line}") };
+        // `conv-3x3s2-sum`, `igemm-6x64c4`
+        let kernel = op.split('-').nth(1).map_or([1; 2], |k| numbers(k.split('s').next().expect("a part")));
+        let rows =
+            tile.split(['-', 'x']).nth(1).expect("the rows behind the kernel").parse().expect("a number");
+        let stride = stride.parse().expect("a number");
+        let window = Window { kernel, stride: [stride; 2], dilation: [1; 2], pad: numbers(pad) };
+        Layer { op, x: numbers(x), y: numbers(y), window, rows, networks }
+    })
+}
 
 impl Layer {
-    fn window(&self) -> Window {
-        let Layer { kernel, stride, .. } = *self;
-        Window { kernel: [kernel; 2], stride: [stride; 2], dilation: [1; 2], pad: [kernel / 2; 2] }
-    }
-
     fn x(&self) -> Place {
-        let (extent, halo) = (self.extent * self.stride, self.kernel / 2);
-        Place::with_halo([1, extent, extent, self.channels[0]], [halo; 4])
+        let [height, width, channels] = self.x;
+        let Window { kernel, stride, pad, .. } = self.window;
+        let behind = |axis: usize, extent: usize| {
+            ((self.y[axis] - 1) * stride[axis] + kernel[axis]).saturating_sub(pad[axis] + extent)
+        };
+        let halo = [pad[0], behind(0, height), pad[1], behind(1, width)];
+        Place::with_halo([1, height, width, channels], halo)
     }
 
     fn y(&self) -> Place {
-        Place::dense([1, self.extent, self.extent, self.channels[1]])
+        let [height, width, channels] = self.y;
+        Place::dense([1, height, width, channels])
+    }
+
+    fn taps(&self) -> usize {
+        self.window.kernel[0] * self.window.kernel[1]
     }
 
     fn id(&self, kernel: &str) -> String {
-        let Layer { extent, channels: [ic, oc], .. } = self;
-        format!("{extent}x{extent}x{ic}-{oc}/{kernel}")
+        let ([height, width, ic], [.., oc]) = (self.x, self.y);
+        format!("{height}x{width}x{ic}-{oc}/{kernel}")
+    }
+
+    /// The tiles to try: the compiler's, or all with whose rows the output can be covered.
+    fn tiles(&self) -> Vec<usize> {
+        if std::env::var("BENCH_TILES").as_deref() != Ok("all") {
+            return vec![self.rows];
+        }
+        let pixels = self.y().pixels();
+        conv::candidates(self.y[2]).iter().copied().filter(|&rows| rows <= pixels).collect()
     }
 }
 
@@ -123,68 +139,104 @@ impl Program for Benches<'_> {
 
     fn call<I: Isa>(self, isa: I) {
         println!("{}: {:.1} GMAC/s is the peak of dot4", I::NAME, peak(isa));
-        for layer in &CONVS {
-            conv(self.0, isa, layer);
-        }
-        for layer in &DWCONVS {
-            dwconv(self.0, isa, layer);
+        let network = std::env::var("BENCH_NETWORK").unwrap_or_default();
+        for layer in layers().filter(|layer| layer.networks.contains(&network)) {
+            if layer.op.starts_with("dwconv") {
+                dwconv(self.0, isa, &layer)
+            } else {
+                conv(self.0, isa, &layer)
+            }
         }
     }
+}
+
+/// Whether the kernels' meaning is timed too; once, beside the plain Rust that is their fast form.
+fn reference<I: Isa>() -> bool {
+    I::NAME == Name::Scalar && std::env::var_os("BENCH_REFERENCE").is_some()
+}
+
+/// A bench of one layer: its id, and MACs as the unit.
+fn bench(criterion: &mut Criterion, layer: &Layer, kernel: &str, macs: usize, mut run: impl FnMut()) {
+    let mut group = criterion.benchmark_group(layer.op);
+    group.throughput(Throughput::Elements(macs as u64));
+    group.bench_function(layer.id(kernel), |bencher| bencher.iter(&mut run));
 }
 
 fn conv<I: Isa>(criterion: &mut Criterion, isa: I, layer: &Layer) {
-    let (sum, no_sum) = (SumU8 { place: layer.y(), scale: 0.3 }, NoSum);
-    macro_rules! with_rows {
-        ($rows:expr, $($mr:literal)*) => { match ($rows, layer.sum) {
-            $(($mr, true) => conv_rows::<I, $mr, _>(criterion, isa, layer, sum),
-              ($mr, false) => conv_rows::<I, $mr, _>(criterion, isa, layer, no_sum),)*
-            (rows, _) => unreachable!("{rows} rows are no candidate"),
-        } };
-    }
-    // Narrow tiles only where there is nothing wider to fill.
-    let pixels = layer.y().pixels();
-    let fits = |rows: &&usize| **rows <= pixels && (**rows >= 4 || pixels < 4);
-    for &rows in conv::candidates(layer.channels[1]).iter().filter(fits) {
-        with_rows!(rows, 1 2 3 4 5 6 8 12);
+    if layer.op.ends_with("-sum") {
+        conv_with(criterion, isa, layer, SumU8 { place: layer.y(), scale: 0.3 });
+    } else {
+        conv_with(criterion, isa, layer, NoSum);
     }
 }
 
-fn conv_rows<I: Isa, const MR: usize, S>(criterion: &mut Criterion, isa: I, layer: &Layer, sum: S)
-where
-    S: bakelite_kernels::epilogue::Sum<Summand = u8>,
-{
+fn conv_with<I: Isa, S: Sum<Summand = u8>>(criterion: &mut Criterion, isa: I, layer: &Layer, sum: S) {
     let epilogue = Finish { sum, activation: Linear, output: TO_U8 };
-    let params = conv::Params { x: layer.x(), y: layer.y(), window: layer.window(), zero_point: 0, epilogue };
+    let params = conv::Params { x: layer.x(), y: layer.y(), window: layer.window, zero_point: 0, epilogue };
+    macro_rules! with_rows {
+        ($rows:expr, $($mr:literal)*) => { match $rows {
+            $($mr => conv_rows::<I, $mr, _>(criterion, isa, layer, &params),)*
+            rows => unreachable!("{rows} rows are no candidate"),
+        } };
+    }
+    for rows in layer.tiles() {
+        with_rows!(rows, 1 2 3 4 5 6 8 12);
+    }
+    if reference::<I>() {
+        let mut buffers = Buffers::new(layer, 0);
+        let Buffers { x, y, summand, .. } = &mut buffers;
+        let hwio = weights(layer.taps() * layer.x[2] * layer.y[2]);
+        let constants = [vec![0.001; layer.y[2]], vec![1.0; layer.y[2]]];
+        let constants = constants.each_ref().map(Vec::as_slice);
+        bench(criterion, layer, "reference", params.macs(), || {
+            conv::reference(&params, x.bytes(), &hwio, constants, summand, y.bytes());
+        });
+    }
+}
+
+fn conv_rows<I: Isa, const MR: usize, E>(
+    criterion: &mut Criterion,
+    isa: I,
+    layer: &Layer,
+    params: &conv::Params<E>,
+) where
+    E: Epilogue<Summand = u8, Out = u8>,
+{
     let mut buffers = Buffers::new(layer, params.packed_bytes());
-    let hwio = weights(layer.kernel * layer.kernel * layer.channels[0] * layer.channels[1]);
+    let hwio = weights(layer.taps() * layer.x[2] * layer.y[2]);
     let Buffers { x, y, summand, image } = &mut buffers;
     let image = &mut image.bytes()[..params.packed_bytes()];
-    per_channel(layer.channels[1], |constants| params.pack(&hwio, constants, image));
+    per_channel(layer.y[2], |constants| params.pack(&hwio, constants, image));
     let (x, y, weights) = (x.bytes(), y.bytes(), params.weights(image));
-    let mut group = criterion.benchmark_group(layer.op);
-    group.throughput(Throughput::Elements(params.macs() as u64));
-    group.bench_function(layer.id(&format!("igemm-{MR}x64c4-{}", I::NAME)), |bencher| {
-        bencher.iter(|| {
-            isa.run(Conv::<MR, _> { params: &params, weights, x, summand, y: &mut *y });
-        });
+    let lanes = match conv::widths(layer.y[2]) {
+        4.. => 64,
+        2.. => 32,
+        _ => 16,
+    };
+    bench(criterion, layer, &format!("igemm-{MR}x{lanes}c4-{}", I::NAME), params.macs(), || {
+        isa.run(Conv::<MR, { conv::ANY }, _> { params, weights, x, summand, y: &mut *y });
     });
 }
 
 fn dwconv<I: Isa>(criterion: &mut Criterion, isa: I, layer: &Layer) {
     let epilogue = Finish { sum: NoSum, activation: Linear, output: TO_U8 };
-    let params =
-        dwconv::Params { x: layer.x(), y: layer.y(), window: layer.window(), zero_point: 0, epilogue };
+    let params = dwconv::Params { x: layer.x(), y: layer.y(), window: layer.window, zero_point: 0, epilogue };
     let mut buffers = Buffers::new(layer, params.packed_bytes());
-    let hwc = weights(layer.kernel * layer.kernel * layer.channels[0]);
+    let hwc = weights(layer.taps() * layer.x[2]);
     let Buffers { x, y, image, .. } = &mut buffers;
     let image = &mut image.bytes()[..params.packed_bytes()];
-    per_channel(layer.channels[1], |constants| params.pack(&hwc, constants, image));
+    per_channel(layer.y[2], |constants| params.pack(&hwc, constants, image));
     let (x, y, weights) = (x.bytes(), y.bytes(), params.weights(image));
-    let mut group = criterion.benchmark_group(layer.op);
-    group.throughput(Throughput::Elements(params.macs() as u64));
-    group.bench_function(layer.id(&format!("dwconv-64c4-{}", I::NAME)), |bencher| {
-        bencher.iter(|| isa.run(DwConv { params: &params, weights, x, summand: &[], y: &mut *y }));
+    bench(criterion, layer, &format!("dwconv-{}x64c4-{}", layer.rows, I::NAME), params.macs(), || {
+        isa.run(DwConv { params: &params, weights, x, summand: &[], y: &mut *y });
     });
+    if reference::<I>() {
+        let constants = [vec![0.001; layer.y[2]], vec![1.0; layer.y[2]]];
+        let constants = constants.each_ref().map(Vec::as_slice);
+        bench(criterion, layer, "reference", params.macs(), || {
+            dwconv::reference(&params, x, &hwc, constants, &[], y);
+        });
+    }
 }
 
 /// The best of some short runs, in GMAC/s.

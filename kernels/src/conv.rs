@@ -119,6 +119,16 @@ pub const fn candidates(channels: usize) -> &'static [usize] {
     if channels > 32 { &[6, 5, 4, 3, 2, 1] } else { &[12, 8, 6, 4, 2, 1] }
 }
 
+/// Which groups so many channels have, as the sum of their different numbers of vectors: 4 where they are whole groups of
+/// 64, 7 where groups of 32 and 16 remain too. No code is compiled for others.
+pub const fn widths(channels: usize) -> usize {
+    let panels = channels.div_ceil(16);
+    panels % 4 + if panels < 4 { 0 } else { 4 }
+}
+
+/// All widths.
+pub const ANY: usize = 7;
+
 pub use crate::igemm::rows;
 
 /// The meaning of a convolution. Weights are HWIO; `summand` is the epilogue's, empty when there is none.
@@ -160,12 +170,12 @@ pub fn reference<E: Epilogue>(
 }
 
 /// The fast form: tiles of MR pixels, or fewer where registers are. Any MR is right; [`candidates`]
-/// names those that may be fast.
+/// names those that may be fast. WIDTHS covers the [`widths`] of the output's channels.
 /// Kernel id: `igemm-{MR}x64c4-{isa}`.
 ///
 /// `x` reaches 3 bytes past the last window. Output bytes between the channels of `y` and its pixel pitch are left
 /// alone. It may be cut at any pixel, and at multiples of 64 channels.
-pub struct Conv<'a, const MR: usize, E: Epilogue> {
+pub struct Conv<'a, const MR: usize, const WIDTHS: usize, E: Epilogue> {
     /// Shapes and epilogue.
     pub params: &'a Params<E>,
     /// The packed weights.
@@ -178,7 +188,7 @@ pub struct Conv<'a, const MR: usize, E: Epilogue> {
     pub y: &'a mut [E::Out],
 }
 
-impl<'a, const MR: usize, E: Epilogue> Split for Conv<'a, MR, E> {
+impl<'a, const MR: usize, const WIDTHS: usize, E: Epilogue> Split for Conv<'a, MR, WIDTHS, E> {
     type Y = Grid<'a, E::Out>;
 
     fn take(&mut self) -> Self::Y {
@@ -217,9 +227,10 @@ impl<'a, const MR: usize, E: Epilogue> Split for Conv<'a, MR, E> {
                 y: grid.again(),
             };
             match group.vectors {
-                4 => igemm::run::<I, E, MR, 4>(isa, tiles),
-                2 => igemm::run::<I, E, MR, 2>(isa, tiles),
-                _ => igemm::run::<I, E, MR, 1>(isa, tiles),
+                4 if WIDTHS & 4 != 0 => igemm::run::<I, E, MR, 4>(isa, tiles),
+                2 if WIDTHS & 2 != 0 => igemm::run::<I, E, MR, 2>(isa, tiles),
+                1 if WIDTHS & 1 != 0 => igemm::run::<I, E, MR, 1>(isa, tiles),
+                vectors => panic!("a group of {vectors} vectors in a kernel for widths {WIDTHS}"),
             }
         }
     }

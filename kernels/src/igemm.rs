@@ -5,7 +5,7 @@
 //! weights and broadcasts MR activations for MR*NV dot products.
 
 use crate::epilogue::Epilogue;
-use crate::isa::{Isa, Rows};
+use crate::isa::{Isa, Kernel, Rows};
 use crate::pack::Runs;
 use crate::tile::{Sums, Tile, Tiles};
 use crate::window::Window;
@@ -38,11 +38,25 @@ pub(crate) fn run<I: Isa, E: Epilogue, const MR: usize, const NV: usize>(
     mut tiles: Tiles<'_, E, Panels<'_>>,
 ) {
     match rows(MR, NV, I::REGISTERS) {
-        rows if rows == MR => tiles.run::<I, MR, NV>(isa),
-        12 => tiles.run::<I, 12, NV>(isa),
-        6 => tiles.run::<I, 6, NV>(isa),
-        3 => tiles.run::<I, 3, NV>(isa),
-        _ => tiles.run::<I, 1, NV>(isa),
+        // Every tile fits: there is nothing to share.
+        _ if I::REGISTERS == 32 => tiles.run::<I, MR, NV>(isa),
+        rows if rows == MR => isa.run(Tiling::<_, MR, NV>(tiles)),
+        12 => isa.run(Tiling::<_, 12, NV>(tiles)),
+        6 => isa.run(Tiling::<_, 6, NV>(tiles)),
+        3 => isa.run(Tiling::<_, 3, NV>(tiles)),
+        _ => isa.run(Tiling::<_, 1, NV>(tiles)),
+    }
+}
+
+/// A group in tiles of MR × NV: a kernel of its own, so that those who come to the same tile share its code.
+struct Tiling<'a, E: Epilogue, const MR: usize, const NV: usize>(Tiles<'a, E, Panels<'a>>);
+
+impl<E: Epilogue, const MR: usize, const NV: usize> Kernel for Tiling<'_, E, MR, NV> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<I: Isa>(mut self, isa: I) {
+        self.0.run::<I, MR, NV>(isa);
     }
 }
 

@@ -42,7 +42,7 @@ mod tests {
             testing::run_cut(
                 isa,
                 64,
-                conv::Conv::<2, _> { params: &params, weights, x: &x, summand: &[], y: &mut y },
+                conv::Conv::<2, 1, _> { params: &params, weights, x: &x, summand: &[], y: &mut y },
             );
             // Less the zero point: rows 1 2 3 and 254 0 0; columns 1 2 3 and -1 -2 -3.
             assert_eq!(y, [14.0, 93.0, 254.0, -27.0], "{isa}");

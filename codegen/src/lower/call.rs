@@ -33,7 +33,7 @@ pub enum Field {
 /// A kernel and its operands.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Module and type, with generic arguments where the fields do not tell them: `conv::Conv::<6, _>`.
+    /// Module and type, with generic arguments where the fields do not tell them: `conv::Conv::<6, 4, _>`.
     pub kernel: String,
     /// The kernel's id without its ISA, for the reader: `igemm-6x64c4`.
     pub id: String,

@@ -79,7 +79,8 @@ impl Site<'_, '_> {
         };
         let work = self.tile(cost::Shape::new(&params, o.summand.is_some()));
         let image = self.pack(params.packed_bytes(), |image| params.pack(weights, per_channel, image));
-        let call = Call::new(format!("conv::Conv::<{}, _>", work.rows), &params);
+        let widths = conv::widths(params.y.channels);
+        let call = Call::new(format!("conv::Conv::<{}, {widths}, _>", work.rows), &params);
         let call = call.id(work.id()).work(Work::Product(work));
         self.call(o.bind(call.field("weights", Field::Weights(image))));
         Ok(())

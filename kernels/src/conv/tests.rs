@@ -74,7 +74,7 @@ impl Case {
             testing::run_cut(
                 isa,
                 64,
-                Conv::<MR, E> { params: &params, weights, x: &x, summand, y: &mut got },
+                Conv::<MR, ANY, E> { params: &params, weights, x: &x, summand, y: &mut got },
             );
             failures.check(&got, &want, || format!("{isa} MR {MR} {self:?} {epilogue:?}"));
         }
