@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::profile::{Profile, Record};
-use super::streams::{Beside, Streams, Timed};
+use super::streams::{Beside, Speeds, Streams, Timed};
 use super::times::{Milliseconds, Times};
 use crate::array::Elements;
 use crate::digest;
@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::kernels::isa::{self, Isa, Name, Program};
 use crate::network::{Info, Layer, Mismatch, Network, TensorInfo};
 use crate::tensor::{TensorMut, TensorRef};
-use crate::threads::Lead;
+use crate::threads::{Lead, Threads};
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
@@ -64,11 +64,17 @@ pub(super) trait Model {
         record: &mut Record,
     ) -> Result<(), Mismatch>;
 
-    /// The work of another instance that runs beside this one.
-    fn stream(&self, isa: Name, streams: Arc<Streams>) -> Box<dyn FnOnce() + Send>;
+    /// The work of another instance, the one of that number, that runs beside this one.
+    fn stream(
+        &self,
+        isa: Name,
+        threads: Threads,
+        streams: Arc<Streams>,
+        number: usize,
+    ) -> Box<dyn FnOnce() + Send>;
 
-    /// Runs until the time is over, beside the other streams; the runs of all, and the time.
-    fn lead(&mut self, isa: Name, streams: &Streams, host: &dyn Host) -> (usize, Duration);
+    /// Measures this instance alone and beside the others.
+    fn lead(&mut self, on: Machine<'_, '_>, streams: &Streams) -> Speeds;
 }
 
 impl<N: Network + Default + 'static> Model for N {
@@ -106,15 +112,23 @@ impl<N: Network + Default + 'static> Model for N {
         isa::with(isa, profile).expect("the ISA was available when it was chosen")
     }
 
-    fn stream(&self, isa: Name, streams: Arc<Streams>) -> Box<dyn FnOnce() + Send> {
+    fn stream(
+        &self,
+        isa: Name,
+        mut threads: Threads,
+        streams: Arc<Streams>,
+        number: usize,
+    ) -> Box<dyn FnOnce() + Send> {
         Box::new(move || {
-            let beside = Beside { model: &mut N::default(), streams: &streams };
+            let (model, team) = (&mut N::default(), &mut threads.lead());
+            let beside = Beside { model, team, streams: &streams, number };
             isa::with(isa, beside).expect("the ISA was available when it was chosen");
         })
     }
 
-    fn lead(&mut self, isa: Name, streams: &Streams, host: &dyn Host) -> (usize, Duration) {
-        let timed = Timed { model: self, streams, host };
+    fn lead(&mut self, on: Machine<'_, '_>, streams: &Streams) -> Speeds {
+        let isa = on.isa;
+        let timed = Timed { model: self, on, streams };
         isa::with(isa, timed).expect("the ISA was available when it was chosen")
     }
 }

@@ -1,34 +1,72 @@
-//! `--bench --streams N`: how many inferences N independent instances make in a second. Each is one thread with an arena
-//! of its own; the weights are one image for all.
+//! `--bench --streams N`: how many inferences N independent instances make in a second, and how many times what one makes
+//! that is. Each is one thread with an arena of its own; the weights are one image for all.
+//!
+//! One instance alone and all together take turns, so that a machine that slows down slows both; the best turn of each
+//! counts. Each instance is timed over whole inferences, its last one included.
 
 use super::error::Error;
-use super::session::{Session, fixed};
+use super::session::{Machine, Session, fixed};
 use crate::array::Elements;
 use crate::host::Host;
 use crate::kernels::isa::{Isa, Program};
+use crate::kernels::team::System;
 use crate::network::Network;
+use crate::threads::{Lead, Threads};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::hint::spin_loop;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use core::time::Duration;
 
-/// How long is measured.
-const TIME: Duration = Duration::from_secs(2);
+/// How long a turn is, and how many turns one instance and all instances have.
+const TIME: Duration = Duration::from_millis(500);
+const TURNS: usize = 3;
+
+/// Whose turn it is: the first instance's, everybody's, nobody's any more.
+const ALONE: u32 = 0;
+const TOGETHER: u32 = 1;
+const OVER: u32 = 2;
 
 /// What streams tell each other.
-#[derive(Debug, Default)]
 pub(super) struct Streams {
-    /// Instances beside the first.
-    others: usize,
-    /// Those that are warm, and those that have ended.
+    system: &'static dyn System,
+    turn: AtomicU32,
+    /// Inferences of each instance beside the first.
+    runs: Vec<Runs>,
+    /// Instances beside the first that are warm, and those that have ended.
     ready: AtomicUsize,
     ended: AtomicUsize,
-    begin: AtomicBool,
-    end: AtomicBool,
-    /// Inferences of the others.
-    runs: AtomicUsize,
+}
+
+/// A counter on a cache line of its own.
+#[repr(align(64))]
+#[derive(Default)]
+struct Runs(AtomicUsize);
+
+impl Streams {
+    fn new(system: &'static dyn System, others: usize) -> Self {
+        let runs = (0..others).map(|_| Runs::default()).collect();
+        let [ready, ended] = [(); 2].map(|()| AtomicUsize::new(0));
+        Self { system, turn: AtomicU32::new(ALONE), runs, ready, ended }
+    }
+
+    fn turn(&self, turn: u32) {
+        self.turn.store(turn, Ordering::SeqCst);
+        self.system.wake(&self.turn);
+    }
+
+    /// Lets the first so many of the others go home, and waits for them.
+    fn end(&self, others: usize) {
+        self.turn(OVER);
+        while self.ended.load(Ordering::Acquire) < others {
+            self.system.give_way();
+        }
+    }
+
+    /// Whether one has ended before it was told to: a panic.
+    fn broken(&self) -> bool {
+        self.ended.load(Ordering::Acquire) > 0
+    }
 }
 
 /// Counts its stream among the ended when it is dropped, which a panic does too.
@@ -41,99 +79,136 @@ impl Drop for Ending<'_> {
 }
 
 /// A stream beside the first.
-pub(super) struct Beside<'a, N> {
+pub(super) struct Beside<'a, 'c, N> {
     pub(super) model: &'a mut N,
+    pub(super) team: &'a mut Lead<'c>,
     pub(super) streams: &'a Streams,
+    pub(super) number: usize,
 }
 
-impl<N: Network> Program for Beside<'_, N> {
+impl<N: Network> Program for Beside<'_, '_, N> {
     type Output = ();
 
     fn call<I: Isa>(self, isa: I) {
-        let Self { model, streams } = self;
+        let Self { model, team, streams, number } = self;
         let _ending = Ending(streams);
-        let mut run = runner(model, isa);
+        let mut run = runner(model, isa, team);
         run();
         streams.ready.fetch_add(1, Ordering::Release);
-        while !streams.begin.load(Ordering::Acquire) {
-            spin_loop();
-        }
-        while !streams.end.load(Ordering::Relaxed) {
-            run();
-            streams.runs.fetch_add(1, Ordering::Relaxed);
+        loop {
+            match streams.turn.load(Ordering::Acquire) {
+                ALONE => streams.system.sleep(&streams.turn, ALONE),
+                TOGETHER => {
+                    run();
+                    streams.runs[number].0.fetch_add(1, Ordering::Release);
+                }
+                _ => return,
+            }
         }
     }
 }
 
-/// The first stream, which tells the others when to begin and to end.
-pub(super) struct Timed<'a, N> {
+/// The first stream, which tells the others when to run.
+pub(super) struct Timed<'a, 'c, N> {
     pub(super) model: &'a mut N,
+    pub(super) on: Machine<'a, 'c>,
     pub(super) streams: &'a Streams,
-    pub(super) host: &'a dyn Host,
 }
 
-impl<N: Network> Program for Timed<'_, N> {
-    type Output = (usize, Duration);
+/// Inferences a second.
+pub(super) struct Speeds {
+    alone: f64,
+    together: f64,
+}
 
-    fn call<I: Isa>(self, isa: I) -> (usize, Duration) {
-        let Self { model, streams, host } = self;
-        let mut run = runner(model, isa);
+impl<N: Network> Program for Timed<'_, '_, N> {
+    type Output = Speeds;
+
+    fn call<I: Isa>(self, isa: I) -> Speeds {
+        let Self { model, on: Machine { team, clock, .. }, streams } = self;
+        let mut run = runner(model, isa, team);
         run();
-        while streams.ready.load(Ordering::Acquire) < streams.others
-            && streams.ended.load(Ordering::Acquire) == 0
-        {
-            host.system().give_way();
+        while streams.ready.load(Ordering::Acquire) < streams.runs.len() && !streams.broken() {
+            streams.system.give_way();
         }
-        streams.begin.store(true, Ordering::Release);
-        let (start, mut runs) = (host.now(), 0);
-        while host.now() - start < TIME {
+        let (mut speeds, mut measure) = (Speeds { alone: 0.0, together: 0.0 }, |turn| {
+            streams.turn(turn);
+            // Those who end their last inference disturb no more.
             run();
-            runs += 1;
+            let others = if turn == TOGETHER { &streams.runs[..] } else { &[] };
+            speed(&mut run, clock, streams, others)
+        });
+        for _ in 0..TURNS {
+            speeds.alone = speeds.alone.max(measure(ALONE));
+            speeds.together = speeds.together.max(measure(TOGETHER));
         }
-        let (time, others) = (host.now() - start, streams.runs.load(Ordering::Relaxed));
-        streams.end.store(true, Ordering::Relaxed);
-        while streams.ended.load(Ordering::Acquire) < streams.others {
-            host.system().give_way();
-        }
-        (runs + others, time)
+        streams.end(streams.runs.len());
+        speeds
     }
+}
+
+/// Inferences a second of one turn.
+fn speed(run: &mut impl FnMut(), clock: &dyn Host, streams: &Streams, others: &[Runs]) -> f64 {
+    let counts = || others.iter().map(|runs| runs.0.load(Ordering::Acquire));
+    let (begin, start) = (counts().collect::<Vec<_>>(), clock.now());
+    let mut runs = 0;
+    while clock.now() - start < TIME {
+        run();
+        runs += 1;
+    }
+    let mut speed = f64::from(runs) / (clock.now() - start).as_secs_f64();
+    // The others' times end with the inferences that they are in.
+    let mut within: Vec<_> = counts().enumerate().collect();
+    while !within.is_empty() && !streams.broken() {
+        within.retain(|&(number, before)| {
+            let now = others[number].0.load(Ordering::Acquire);
+            if now > before {
+                speed += (now - begin[number]) as f64 / (clock.now() - start).as_secs_f64();
+            }
+            now == before
+        });
+        streams.system.give_way();
+    }
+    speed
 }
 
 /// Runs a network on the fixed input.
-fn runner<N: Network, I: Isa>(model: &mut N, isa: I) -> impl FnMut() {
+fn runner<N: Network, I: Isa>(model: &mut N, isa: I, team: &mut Lead<'_>) -> impl FnMut() {
     let (inputs, mut outputs) = fixed(&N::INFO);
     move || {
         let views: Vec<_> = inputs.iter().map(Elements::all).collect();
         let mut places: Vec<_> = outputs.iter_mut().map(Elements::all_mut).collect();
-        model.run(isa, &views, &mut places).expect("the tensors are made from the description");
+        let run = model.observed(isa, team, &views, &mut places, &mut ());
+        run.expect("the tensors are made from the description");
     }
 }
 
 /// Measures and prints.
 pub(super) fn bench(session: &mut Session<'_>, count: usize) -> Result<(), Error> {
-    let others = count - 1;
-    let streams = Arc::new(Streams { others, ..Streams::default() });
+    let streams = Arc::new(Streams::new(session.host.system(), count - 1));
     let info = session.model.info();
     // An instance lies on its thread's stack, and is moved there; pages that nobody touches are not there.
     let stack = 4 * info.arena_bytes + (1 << 20);
-    for started in 0..others {
-        let work = session.model.stream(session.isa, Arc::clone(&streams));
-        if let Err(error) = session.host.spawn(stack, work) {
-            // Those that have started go home.
-            streams.end.store(true, Ordering::Relaxed);
-            streams.begin.store(true, Ordering::Release);
-            while streams.ended.load(Ordering::Acquire) < started {
-                session.host.system().give_way();
-            }
+    for number in 0..count - 1 {
+        let started = Threads::start(&mut *session.host, 1).and_then(|threads| {
+            let work = session.model.stream(session.isa, threads, Arc::clone(&streams), number);
+            session.host.spawn(stack, work)
+        });
+        if let Err(error) = started {
+            streams.end(number);
             return Err(Error::Threads(error));
         }
     }
-    let (runs, time) = session.model.lead(session.isa, &streams, &*session.host);
-    let speed = runs as f64 / time.as_secs_f64();
-    let macs = speed * info.macs as f64 / 1e9;
+    let (model, on) = session.machine();
+    let Speeds { alone, together } = model.lead(on, &streams);
+    let macs = together * info.macs as f64 / 1e9;
     session.print(&format!(
-        "kernels  {}\nstreams  {count}\nruns     {runs}\nspeed    {speed:.2} inferences/s, {macs:.2} GMAC/s\n\
+        "kernels  {}\nstreams  {count}\nspeed    {together:.2} inferences/s, {macs:.2} GMAC/s\n\
+         ratio    {:.3} times the {alone:.2} of one stream\n\
          memory   {count} times {} arena bytes, {} weight bytes\n",
-        session.isa, info.arena_bytes, info.weight_bytes
+        session.isa,
+        together / alone,
+        info.arena_bytes,
+        info.weight_bytes
     ))
 }

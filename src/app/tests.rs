@@ -216,7 +216,7 @@ fn bench_help_and_version_say_what_they_should() {
         assert!(printed.contains(word), "{word} in {printed}");
     }
     let printed = mean(&["--bench", "--streams", "3"]).unwrap();
-    for word in ["streams  3\n", " inferences/s, ", "memory   3 times 0 arena bytes"] {
+    for word in ["streams  3\n", " inferences/s, ", " of one stream\n", "memory   3 times 0 arena bytes"] {
         assert!(printed.contains(word), "{word} in {printed}");
     }
     let help = mean(&["--help"]).unwrap();
