@@ -223,7 +223,7 @@ fn equalising_what_a_product_reads_keeps_the_meaning() {
 }
 
 #[test]
-fn what_no_layer_reads_is_not_scaled() {
+fn what_no_layer_is_behind_is_not_scaled() {
     let mut n = Network::new(&[1, 6, 6, 4]);
     let y = uneven(&mut n, "Relu");
     let y = n.op("Sigmoid", &[y]);

@@ -22,7 +22,7 @@ use crate::interpret::watch;
 use crate::ops::Products;
 use crate::passes::product::Product;
 use crate::quantize::layer::{Activation, Kind, Layer};
-use crate::quantize::plan::look::{Nature, data, nature};
+use crate::quantize::plan::look::{Nature, data, nature, wanted};
 use crate::tensor::{DataType, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -160,15 +160,16 @@ impl Scaling<'_> {
 }
 
 fn chains(graph: &Graph, layers: &[Layer]) -> Vec<Chain> {
-    let uses = Uses::new(graph);
+    let (uses, wanted) = (Uses::new(graph), wanted(graph, layers));
     let of = |(first, layer): (usize, &Layer)| {
-        let plain = layer.activation == Activation::Linear && layer.channels <= CHANNELS;
+        // What no layer is behind is not rounded, and stays what it is: errors are measured there.
+        let rounded = wanted[layer.end.0];
+        let plain = rounded && layer.activation == Activation::Linear && layer.channels <= CHANNELS;
         Product::of(graph, layer.core).filter(|_| plain)?;
         let nodes = cone(graph, &uses, layer.end)?;
         let ends = nodes.iter().filter(|&&id| id != layer.end);
-        let ends: Vec<End> = ends.filter_map(|&id| end(graph, &uses, layers, layer.channels, id)).collect();
-        // Where no layer reads it, its start is never rounded and stays what it is: errors are measured there.
-        (!ends.is_empty()).then_some(Chain { first: Some(first), nodes, ends, channels: layer.channels })
+        let ends = ends.filter_map(|&id| end(graph, &uses, layers, layer.channels, id)).collect();
+        Some(Chain { first: Some(first), nodes, ends, channels: layer.channels })
     };
     layers.iter().enumerate().filter_map(of).chain(fp32(graph, &uses, layers)).collect()
 }
