@@ -11,7 +11,7 @@
 //! instruction set with narrow vectors takes a group of channels. The last tile moves back, so it costs a whole one:
 //! that is how tails count. Weights stream from where they fit beside each other between two inferences.
 //!
-//! A depthwise convolution interleaves the taps of a pixel and finishes it; everything else costs by the bytes it moves.
+//! A depthwise convolution interleaves the taps of a pixel, as far as the one before it has not, and finishes it; everything else costs by the bytes it moves.
 //! The numbers of each instruction set ([`Core`]) were fitted to profiles; `scripts/cost.py` compares them with new ones.
 use bakelite_kernels::pack::{self, Group, Runs};
 use bakelite_kernels::{Window, conv, dwconv};
@@ -60,14 +60,14 @@ pub struct Tiled {
 /// A depthwise convolution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Depthwise {
-    /// Output pixels of all images.
-    pub pixels: usize,
-    /// Channels.
+    /// Output pixels of all images, neighbours that are computed as one counted once.
+    pub outputs: usize,
+    /// Their channels.
     pub channels: usize,
-    /// Interleavings of four taps for a pixel.
+    /// Interleavings of four taps for an output.
     pub k4: usize,
-    /// Whether two neighbours share one.
-    pub shared: bool,
+    /// How many of them are new where the others are the last output's, if that is so.
+    pub new: Option<usize>,
 }
 
 impl Work {
@@ -129,18 +129,17 @@ impl Tiled {
 impl Depthwise {
     /// What the kernel does for these parameters.
     pub fn new<E>(params: &dwconv::Params<E>) -> Self {
-        let [kernel_h, kernel_w] = params.window.kernel;
-        let shared = kernel_w <= 3 && params.window.stride[1] == params.window.dilation[1];
-        let (pixels, channels) = (params.y.pixels(), params.y.channels);
-        Self { pixels, channels, k4: kernel_h * kernel_w.div_ceil(4), shared }
+        let (fold, y) = (params.fold(), &params.y);
+        let outputs = y.batch * y.height * y.width.div_ceil(fold);
+        Self { outputs, channels: y.channels * fold, k4: params.k4(), new: params.slides() }
     }
 
     fn cycles(&self, core: &Core) -> f64 {
-        // Neighbours are in one tile where there are registers for several pixels.
-        let shared = self.shared && core.registers >= 32;
-        let interleavings = self.k4 as f64 * if shared { 0.5 } else { 1.0 };
-        let parts = self.channels.div_ceil(4 * core.lanes);
-        (self.pixels * parts) as f64 * (interleavings * core.interleave + core.pixel)
+        let output = match self.new.filter(|_| core.registers >= 32) {
+            Some(new) => new as f64 * core.slide + core.pixel,
+            None => self.k4 as f64 * core.interleave + core.pixel,
+        };
+        (self.outputs * self.channels.div_ceil(4 * core.lanes)) as f64 * output
     }
 }
 

@@ -72,8 +72,8 @@ impl<E> Params<E> {
     /// Packs weights in HWIO order into `image`, which has `packed_bytes` and begins on a multiple of 64.
     pub fn pack(&self, hwio: &[i8], per_channel: PerChannel<'_>, image: &mut [u8]) {
         let runs = Runs::new(&self.x, &self.window);
-        let panels = per_channel.pack(self.lanes(), image);
         let (ic, oc) = (self.x.channels, self.y.channels);
+        let panels = per_channel.pack([oc, self.lanes()], image);
         pack::pack_panels([oc, self.lanes()], runs.total_k4(), panels, |c, k| {
             let (run, byte) = (k / (4 * runs.k4()), k % (4 * runs.k4()));
             let (ky, kx) = (run / runs.count[1], run % runs.count[1] + byte / ic);

@@ -5,21 +5,24 @@
 //! y[c]   = epilogue(acc[c], scale[c], bias[c], summand[c])
 //! ```
 //!
-//! A dot product wants four bytes of one output together, and NHWC keeps a channel's taps apart. Four taps of a row,
-//! 64 channels each, are interleaved byte by byte; the unpacks leave channels in the very order that the epilogue
-//! undoes for free. Weights are packed as `[group 64][ky][kx / 4][panel 4][lane 16][4]`, absent taps being zero.
-//! Two neighbours share one interleaving where the stride is one tap and a row has at most three.
-//! Cost: pixels * c * kernel_h * kernel_w MACs; bound by the unpacks, 8 for 4 taps of 64 channels.
+//! A dot product wants four bytes of one output together, and NHWC keeps a channel's taps apart. A *quad* is four taps of a
+//! column (or of a row, where that makes fewer), 64 channels each, interleaved byte by byte; the unpacks leave channels in
+//! the very order that the epilogue undoes for free. Weights are packed as `[group 64][column][quad][panel 4][lane 16][4]`,
+//! absent taps being zero. Along a row, outputs have columns in common: where there are registers for it, the quads of a
+//! 3x3 window slide along ([`slide`]).
+//!
+//! Few channels are *folded*: two pixels of 32 channels that touch are a vector of 64, and so are their outputs.
+//! Cost: pixels * c * kernel_h * kernel_w MACs; bound by unpacks and epilogue, which are 8 for a quad and 23 for an output
+//! of 64 channels.
 
 use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::pack::{self, PerChannel, Weights};
 use crate::team::{Grid, Split};
-use crate::tile::{Sums, Tile, Tiles};
-use crate::walk::{Track, Walk};
 use crate::window::{Place, Window};
 use bytemuck::Zeroable;
 use core::mem;
+use sweep::{Part, Sweep};
 
 /// One depthwise convolution; `x` and `y` have the same channels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,16 +40,53 @@ pub struct Params<E> {
 }
 
 impl<E> Params<E> {
+    /// Pixels that are computed as one, of so many times the channels: neighbours touch, and so do those under each tap.
+    #[inline(always)]
+    pub const fn fold(&self) -> usize {
+        let channels = self.y.channels;
+        let touching = self.x.pixel == channels && self.y.pixel == channels && self.window.stride[1] == 1;
+        if touching && channels > 0 && channels <= 32 { 64 / channels } else { 1 }
+    }
+
     /// Channels with the padding of the last group, which is always of 64.
     #[inline(always)]
     const fn lanes(&self) -> usize {
         self.y.channels.next_multiple_of(64)
     }
 
-    /// Groups of 4 taps.
+    /// The axis of a quad's four taps: 1, those of a row, where that makes fewer quads.
     #[inline(always)]
-    const fn k4(&self) -> usize {
-        self.window.kernel[0] * self.window.kernel[1].div_ceil(4)
+    const fn axis(&self) -> usize {
+        let [kernel_h, kernel_w] = self.window.kernel;
+        if kernel_h * kernel_w.div_ceil(4) < kernel_w * kernel_h.div_ceil(4) { 1 } else { 0 }
+    }
+
+    /// Columns (rows, where quads are along rows), and quads of each.
+    #[inline(always)]
+    const fn quads(&self) -> [usize; 2] {
+        let axis = self.axis();
+        [self.window.kernel[1 - axis], self.window.kernel[axis].div_ceil(4)]
+    }
+
+    /// Quads of an output.
+    #[inline(always)]
+    pub const fn k4(&self) -> usize {
+        let [columns, quads] = self.quads();
+        columns * quads
+    }
+
+    /// How many of an output's quads are not the last one's, where windows slide along a row: three columns of a quad.
+    #[inline(always)]
+    pub const fn slides(&self) -> Option<usize> {
+        let Window { stride, dilation, .. } = self.window;
+        if self.axis() == 1 || self.quads()[0] != 3 || self.quads()[1] != 1 {
+            return None;
+        }
+        match self.fold() * stride[1] {
+            step if step == dilation[1] => Some(1),
+            step if step == 2 * dilation[1] => Some(2),
+            _ => None,
+        }
     }
 
     /// Multiply-accumulates, padding included.
@@ -61,12 +101,15 @@ impl<E> Params<E> {
 
     /// Packs weights in HWC order into `image`, which has `packed_bytes` and begins on a multiple of 64.
     pub fn pack(&self, hwc: &[i8], per_channel: PerChannel<'_>, image: &mut [u8]) {
-        let [_, kernel_w] = self.window.kernel;
-        let panels = per_channel.pack(self.lanes(), image);
-        pack::pack_panels([self.y.channels, self.lanes()], self.k4(), panels, |c, k| {
-            let row = kernel_w.next_multiple_of(4);
-            let (ky, kx) = (k / row, k % row);
-            if kx < kernel_w { hwc[(ky * kernel_w + kx) * self.y.channels + c] } else { 0 }
+        let Self { y, window, .. } = self;
+        let (axis, lanes, channels) = (self.axis(), self.lanes(), y.channels * self.fold());
+        let along = 4 * self.quads()[1];
+        let panels = per_channel.pack([channels, lanes], image);
+        pack::pack_panels([channels, lanes], self.k4(), panels, |c, k| {
+            let (across, along) = (k / along, k % along);
+            let [ky, kx] = if axis == 0 { [along, across] } else { [across, along] };
+            let inside = along < window.kernel[axis];
+            if inside { hwc[(ky * window.kernel[1] + kx) * y.channels + c % y.channels] } else { 0 }
         });
     }
 
@@ -111,7 +154,7 @@ pub fn reference<E: Epilogue>(
     }
 }
 
-/// The fast form. Kernel id: `dwconv-4x64c4-{isa}`, with one row on ISAs of 16 registers.
+/// The fast form. Kernel id: `dwconv-1x64c4-{isa}`.
 ///
 /// Output bytes between the channels of `y` and its pixel pitch are left alone. It may be cut at any pixel, and at multiples of 64 channels.
 pub struct DwConv<'a, E: Epilogue> {
@@ -136,141 +179,25 @@ impl<'a, E: Epilogue> Split for DwConv<'a, E> {
 
     #[inline(always)]
     fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
-        let Params { x, y, window, epilogue, .. } = self.params;
-        let (pixels, channels) = (grid.pixels(), grid.channels());
-        let tracks = [Track::under(x, window), Track::positions(&grid), Track::plain(&epilogue.summand())];
-        let walk = Walk::new([y.height, y.width], tracks, &pixels);
-        let mut panels = self.weights.panels;
-        for group in pack::groups(self.params.lanes()) {
-            let (now, rest) = panels.split_at(4 * self.params.k4());
-            panels = rest;
-            if !channels.contains(&group.first) {
-                continue;
-            }
-            let pitch = [window.dilation[0] * x.row, window.dilation[1] * x.pixel];
-            let mut tiles = Tiles {
-                sums: Taps { kernel: window.kernel, pitch, x: self.x, panels: now },
-                epilogue: *epilogue,
-                weights: self.weights,
-                ahead: &[],
-                group,
-                channels: channels.end,
-                walk,
-                pixels: pixels.len(),
-                summand: self.summand,
-                y: grid.again(),
-            };
-            // Four pixels are 16 sums; 4 weights and the interleaving take the other half of 32 registers.
-            if I::REGISTERS >= 32 {
-                tiles.run::<I, 4, 4>(isa);
-            } else {
-                tiles.run::<I, 1, 4>(isa);
-            }
-        }
-    }
-}
-
-/// The taps of one group of 64 channels.
-struct Taps<'a> {
-    kernel: [usize; 2],
-    /// From a tap to the next, along rows and along columns.
-    pitch: [usize; 2],
-    x: &'a [u8],
-    panels: &'a [[i8; 64]],
-}
-
-impl Sums for Taps<'_> {
-    #[inline(always)]
-    fn sums<I: Isa, const MR: usize, const NV: usize>(
-        &self,
-        isa: I,
-        mut acc: [[I::I32; NV]; MR],
-        part: usize,
-        Tile { first, x: places, .. }: Tile<'_>,
-    ) -> [[I::I32; NV]; MR] {
-        let at = places.all::<MR>();
-        let [kernel_h, kernel_w] = self.kernel;
-        if MR == 4
-            && kernel_w < 4
-            && at[1].wrapping_sub(at[0]) == self.pitch[1]
-            && at[3].wrapping_sub(at[2]) == self.pitch[1]
-        {
-            return self.sums_of_pairs(isa, acc, part, first, at);
-        }
-        let mut panels = self.panels.chunks_exact(4);
-        for ky in 0..kernel_h {
-            for kx in (0..kernel_w).step_by(4) {
-                let Some(w) = panels.next() else { return acc };
-                let mut wv = [isa.load_w(&w[0], part); NV];
-                for s in 1..NV {
-                    wv[s] = isa.load_w(&w[s], part);
-                }
-                // Absent taps meet zero weights; repeating tap 0 keeps their reads inside the slice.
-                let offset = |j: usize| if kx + j < kernel_w { j * self.pitch[1] } else { 0 };
-                let offsets = [0, offset(1), offset(2), offset(3)];
-                let tap = ky * self.pitch[0] + kx * self.pitch[1] + first;
-                // By hand: the body is too large for LLVM to unroll, and a sum indexed by a variable lives in memory.
-                const { assert!(MR == 1 || MR == 4) };
-                acc[0] = four_taps(isa, acc[0], wv, self.x, at[0] + tap, offsets);
-                if MR == 4 {
-                    acc[1] = four_taps(isa, acc[1], wv, self.x, at[1] + tap, offsets);
-                    acc[2] = four_taps(isa, acc[2], wv, self.x, at[2] + tap, offsets);
-                    acc[3] = four_taps(isa, acc[3], wv, self.x, at[3] + tap, offsets);
+        let Params { x, window, .. } = self.params;
+        let (channels, sweep) = (grid.channels(), Sweep::new(self, &grid));
+        for row in grid.rows() {
+            let at = sweep.at
+                + row.n * x.image
+                + row.oy * window.stride[0] * x.row
+                + row.ox * window.stride[1] * x.pixel;
+            for group in channels.clone().step_by(64) {
+                for part in 0..16 / I::LANES {
+                    let first = group + part * 4 * I::LANES;
+                    if first < sweep.channels * sweep.fold {
+                        sweep.row(isa, &mut grid, row, Part { group, part, first }, at + first);
+                    }
                 }
             }
         }
-        acc
     }
 }
 
-impl Taps<'_> {
-    /// Two pixels, one tap apart, share the interleaving: the second meets the weights one place on. For four pixels
-    /// and rows of at most three taps.
-    #[inline(always)]
-    fn sums_of_pairs<I: Isa, const MR: usize, const NV: usize>(
-        &self,
-        isa: I,
-        mut acc: [[I::I32; NV]; MR],
-        part: usize,
-        first: usize,
-        at: [usize; MR],
-    ) -> [[I::I32; NV]; MR] {
-        let [kernel_h, kernel_w] = self.kernel;
-        let offset = |j: usize| if j <= kernel_w { j * self.pitch[1] } else { 0 };
-        let offsets = [0, offset(1), offset(2), offset(3)];
-        for (ky, w) in self.panels.chunks_exact(4).take(kernel_h).enumerate() {
-            let row = ky * self.pitch[0] + first;
-            let x0 = isa.interleave4(isa.load_taps(self.x, at[0] + row, offsets));
-            let x2 = isa.interleave4(isa.load_taps(self.x, at[2] + row, offsets));
-            for s in 0..NV {
-                let w = isa.load_w(&w[s], part);
-                let shifted = isa.shift_w(w);
-                acc[0][s] = isa.dot4(acc[0][s], x0[s], w);
-                acc[1][s] = isa.dot4(acc[1][s], x0[s], shifted);
-                acc[2][s] = isa.dot4(acc[2][s], x2[s], w);
-                acc[3][s] = isa.dot4(acc[3][s], x2[s], shifted);
-            }
-        }
-        acc
-    }
-}
-
-/// Adds four taps of a row to the sums of one pixel.
-#[inline(always)]
-fn four_taps<I: Isa, const NV: usize>(
-    isa: I,
-    mut acc: [I::I32; NV],
-    w: [I::W; NV],
-    x: &[u8],
-    at: usize,
-    offsets: [usize; 4],
-) -> [I::I32; NV] {
-    let x = isa.interleave4(isa.load_taps(x, at, offsets));
-    for s in 0..NV {
-        acc[s] = isa.dot4(acc[s], x[s], w[s]);
-    }
-    acc
-}
-
+mod sweep;
 #[cfg(test)]
 mod tests;

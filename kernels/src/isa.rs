@@ -149,8 +149,6 @@ pub trait Isa: Copy + Sync {
     fn load_w(self, w: &[i8; 64], part: usize) -> Self::W;
     /// Says that the cache line of `at` will be loaded soon.
     fn prefetch<T>(self, at: &T);
-    /// The weights of each lane one place on: 0 and the first three.
-    fn shift_w(self, w: Self::W) -> Self::W;
     /// `acc[l] + Σ_{j<4} x[l][j] * w[l][j]`, exact in i32.
     fn dot4(self, acc: Self::I32, x: Self::X, w: Self::W) -> Self::I32;
 
@@ -196,8 +194,8 @@ pub trait Isa: Copy + Sync {
 #[inline(always)]
 fn check_taps(x: &[u8], at: usize, [a, b, c, d]: [usize; 4], bytes: usize) {
     let last = a.max(b).max(c.max(d));
-    let room = x.len().checked_sub(bytes).and_then(|room| room.checked_sub(last));
-    assert!(room.is_some_and(|room| at <= room), "taps reach past the input's slice");
+    let places = (x.len() + 1).saturating_sub(last.saturating_add(bytes));
+    assert!(at < places, "taps reach past the input's slice");
 }
 
 /// The integer end of a requantization: add, then clamp. All in the range of a byte.

@@ -135,12 +135,13 @@ pub struct PerChannel<'a> {
 }
 
 impl PerChannel<'_> {
-    /// Writes the image's head for `lanes` channels, padding included; returns its panels.
-    pub(crate) fn pack<'o>(&self, lanes: usize, out: &'o mut [u8]) -> &'o mut [i8] {
+    /// Writes the image's head for `channels`, which repeat those that are here, and zeros up to `lanes`; returns its panels.
+    pub(crate) fn pack<'o>(&self, [channels, lanes]: [usize; 2], out: &'o mut [u8]) -> &'o mut [i8] {
         let (head, panels) = out.split_at_mut(lanes * 12);
         for group in groups(lanes) {
             for (s, lane, c) in group.lanes() {
                 let at = group.first + s * 16 + lane;
+                let c = if c < channels { c % self.start.len() } else { usize::MAX };
                 let start = self.start.get(c).copied().unwrap_or(0).to_le_bytes();
                 let scale = self.scale.get(c).copied().unwrap_or(0.0).to_le_bytes();
                 let bias = self.bias.get(c).copied().unwrap_or(0.0).to_le_bytes();

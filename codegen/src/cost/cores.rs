@@ -35,6 +35,8 @@ pub struct Core {
     pub far: f64,
     /// Interleaving four taps of as many channels as a vector has bytes.
     pub interleave: f64,
+    /// The same where windows slide along a row, their loop being unrolled.
+    pub slide: f64,
     /// Finishing a pixel of so many channels in a depthwise convolution.
     pub pixel: f64,
     /// Calling a kernel.
@@ -59,8 +61,9 @@ pub const CORES: [Core; 4] = [
         cache: CACHE,
         near: 0.024,
         far: 0.082,
-        interleave: 10.0,
-        pixel: 17.7,
+        interleave: 7.0,
+        slide: 3.0,
+        pixel: 16.0,
         call: CALL,
         column: 0,
     },
@@ -79,6 +82,7 @@ pub const CORES: [Core; 4] = [
         near: 0.037,
         far: 0.098,
         interleave: 18.5,
+        slide: 0.0,
         pixel: 0.0,
         call: CALL,
         column: 1,
@@ -98,6 +102,7 @@ pub const CORES: [Core; 4] = [
         near: 0.083,
         far: 0.095,
         interleave: 23.9,
+        slide: 0.0,
         pixel: 0.0,
         call: CALL,
         column: 2,
@@ -117,6 +122,7 @@ pub const CORES: [Core; 4] = [
         near: 0.0,
         far: 0.0,
         interleave: 165.0,
+        slide: 0.0,
         pixel: 0.0,
         call: CALL,
         column: 3,

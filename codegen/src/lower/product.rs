@@ -104,7 +104,7 @@ impl Site<'_, '_> {
         let image =
             self.pack(params.packed_bytes(), |image| params.pack(product.weights, per_channel, image));
         let work = Work::Depthwise(cost::Depthwise::new(&params));
-        let call = Call::new("dwconv::DwConv", &params).id("dwconv-4x64c4").work(work);
+        let call = Call::new("dwconv::DwConv", &params).id("dwconv-1x64c4").work(work);
         self.call(o.bind(call.field("weights", Field::Weights(image))));
         Ok(())
     }

@@ -75,6 +75,27 @@ fn sizes_around_the_tile() {
     }
 }
 
+/// Pixels with few channels are computed together: all of a row's, some of them, what is left over.
+#[test]
+fn folded_pixels() {
+    let mut failures = Failures::default();
+    for dilation in [[1, 1], [2, 2]] {
+        let window = Window { dilation, pad: dilation, ..SQUARE3 };
+        for (channels, width) in [(1, 67), (3, 45), (12, 11), (16, 9), (24, 5), (32, 6), (32, 7)] {
+            let y = [2, 3, width];
+            let case = Case { y, channels, window, ..BASE };
+            case.check(&mut failures, PLAIN);
+            for channels_of_summand in [channels, channels + 5] {
+                let place = Place { channels, ..Place::dense([2, 3, width, channels_of_summand]) };
+                let sum = SumU8 { place, scale: 0.37 };
+                case.check(&mut failures, Finish { sum, activation: Relu, output: QUINT8 });
+            }
+            let sum = SumF32 { place: Place::dense([2, 3, width, channels]) };
+            case.check(&mut failures, Finish { sum, activation: Linear, output: ToF32 });
+        }
+    }
+}
+
 #[test]
 fn windows() {
     let mut failures = Failures::default();
@@ -86,15 +107,16 @@ fn windows() {
         w([3, 3], [2, 2], [1, 1], [0, 0]),
         w([3, 3], [2, 2], [1, 1], [1, 0]),
         w([3, 3], [1, 1], [2, 2], [2, 2]),
-        // The stride is one tap: neighbours share taps.
         w([2, 2], [1, 1], [1, 1], [0, 1]),
         w([3, 3], [2, 2], [2, 2], [2, 2]),
+        w([4, 3], [1, 2], [1, 1], [1, 1]),
+        w([2, 3], [2, 1], [1, 1], [1, 2]),
         w([2, 4], [1, 3], [3, 1], [1, 1]),
         w([5, 5], [2, 2], [1, 1], [2, 1]),
         w([7, 9], [1, 1], [1, 2], [3, 8]),
     ];
     for window in windows {
-        for (channels, gap) in [(8, [0, 0]), (24, [8, 5]), (64, [0, 64]), (70, [3, 0])] {
+        for (channels, gap) in [(8, [0, 0]), (32, [0, 0]), (24, [8, 5]), (64, [0, 64]), (70, [3, 0])] {
             for zero_point in [0, 128] {
                 let case = Case { y: [2, 4, 5], channels, window, gap, zero_point, ..BASE };
                 case.check(&mut failures, PLAIN);

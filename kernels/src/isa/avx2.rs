@@ -61,12 +61,6 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn shift_w(self, [even, odd]: Self::W) -> Self::W {
-        // SAFETY: `self` proves AVX2.
-        [unsafe { _mm256_slli_epi32::<16>(odd) }, even]
-    }
-
-    #[inline(always)]
     fn dot4(self, acc: __m256i, x: Self::X, w: Self::W) -> __m256i {
         // SAFETY: `self` proves AVX2.
         unsafe {

@@ -94,12 +94,6 @@ impl Isa for Avx512Vnni {
     }
 
     #[inline(always)]
-    fn shift_w(self, w: __m512i) -> __m512i {
-        // SAFETY: `self` proves AVX-512.
-        unsafe { _mm512_slli_epi32::<8>(w) }
-    }
-
-    #[inline(always)]
     fn dot4(self, acc: __m512i, x: __m512i, w: __m512i) -> __m512i {
         // SAFETY: `self` proves AVX-512 VNNI.
         unsafe { _mm512_dpbusd_epi32(acc, x, w) }

@@ -50,12 +50,6 @@ impl Isa for AvxVnni {
     }
 
     #[inline(always)]
-    fn shift_w(self, w: __m256i) -> __m256i {
-        // SAFETY: `self` proves AVX2.
-        unsafe { _mm256_slli_epi32::<8>(w) }
-    }
-
-    #[inline(always)]
     fn dot4(self, acc: __m256i, x: __m256i, w: __m256i) -> __m256i {
         // SAFETY: `self` proves AVX-VNNI.
         unsafe { _mm256_dpbusd_avx_epi32(acc, x, w) }

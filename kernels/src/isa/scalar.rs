@@ -102,11 +102,6 @@ impl Isa for Scalar {
     fn prefetch<T>(self, _at: &T) {}
 
     #[inline(always)]
-    fn shift_w(self, w: Self::W) -> Self::W {
-        w.map(|[a, b, c, _]| [0, a, b, c])
-    }
-
-    #[inline(always)]
     fn dot4(self, acc: Self::I32, x: Self::X, w: Self::W) -> Self::I32 {
         let lane = |x: [u8; 4], w: [i8; 4]| map(x, w, |x, w| i32::from(x) * i32::from(w)).iter().sum::<i32>();
         map(acc, map(x, w, lane), |acc, sum| acc + sum)

@@ -211,10 +211,57 @@ impl<'a, T> Grid<'a, T> {
         unsafe { slice::from_raw_parts_mut(self.base.add(position * self.pitch), pixels * self.pitch) }
     }
 
+    /// Elements `lanes` of `count` outputs from `position` on, `fold` pixels each, of which the last may have fewer.
+    ///
+    /// # Panics
+    /// If they are not all in the grid, or those of several pixels do not touch.
+    #[inline(always)]
+    pub(crate) fn along(
+        &mut self,
+        position: usize,
+        [count, fold]: [usize; 2],
+        lanes: Range<usize>,
+    ) -> Along<'_, T> {
+        let (step, Range { start, end }) = (fold * self.pitch, self.positions.clone());
+        let pixels = count.saturating_sub(1) * fold + lanes.end.div_ceil(self.pitch);
+        assert!(start <= position && position <= end && pixels <= end - position, "pixels of another piece");
+        let Range { start, end } = self.channels;
+        assert!(start <= lanes.start && lanes.start <= lanes.end && lanes.end <= step, "lanes of no output");
+        assert!(lanes.end <= end || self.touching(), "channels of another piece");
+        let base = self.base.wrapping_add(position * self.pitch + lanes.start);
+        Along { base, count, step, lanes: lanes.len(), memory: PhantomData }
+    }
+
     /// Whether the grid has all that lies between its first pixel of a row and its last.
     #[inline(always)]
     pub(crate) fn touching(&self) -> bool {
         self.channels == (0..self.pitch)
+    }
+}
+
+/// Outputs of a row; see [`Grid::along`].
+pub(crate) struct Along<'a, T> {
+    base: *mut T,
+    /// How many.
+    count: usize,
+    /// Elements from one to the next.
+    step: usize,
+    /// Elements of each.
+    lanes: usize,
+    memory: PhantomData<&'a mut [T]>,
+}
+
+impl<T> Along<'_, T> {
+    /// The elements of output i.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[inline(always)]
+    pub(crate) fn output(&mut self, i: usize) -> &mut [T] {
+        assert!(i < self.count, "an output of another row");
+        // SAFETY: `along` proved that the lanes of each output are the grid's; the borrow of `self` keeps them from being given
+        // out twice.
+        unsafe { slice::from_raw_parts_mut(self.base.wrapping_add(i * self.step), self.lanes) }
     }
 }
 

@@ -1,0 +1,287 @@
+//! The loops of a depthwise convolution over the outputs of a row.
+//!
+//! ```text
+//! slide   3 columns of a quad, their 12 vectors of weights and 4 sums are held: 28 registers. An output interleaves the one
+//!         or two columns that the last has not
+//! each    any window: quads and weights pass through registers
+//! ```
+
+use super::{DwConv, Params};
+use crate::epilogue::Epilogue;
+use crate::isa::Isa;
+use crate::pack::Weights;
+use crate::team::{Along, Grid, Row};
+
+/// One part of a group: outputs of `4 * LANES` lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    /// The group's first lane.
+    pub(super) group: usize,
+    pub(super) part: usize,
+    /// The part's first lane.
+    pub(super) first: usize,
+}
+
+/// Outputs of a row.
+#[derive(Clone, Copy)]
+struct Line {
+    row: Row,
+    part: Part,
+    /// Where the first window begins.
+    at: usize,
+    /// How many outputs.
+    count: usize,
+    /// The end of their lanes.
+    lanes: usize,
+}
+
+/// What each output of a part begins and ends with. It is loaded where it is needed: registers hold weights.
+#[derive(Clone, Copy)]
+struct Constants<'a> {
+    start: &'a [[i32; 16]; 4],
+    scale: &'a [[f32; 16]; 4],
+    bias: &'a [[f32; 16]; 4],
+}
+
+/// A convolution as its loops see it: copies, so that the compiler knows that stores to `y` leave them alone.
+#[derive(Clone, Copy)]
+pub(super) struct Sweep<'a, E: Epilogue> {
+    epilogue: E,
+    summand: &'a [E::Summand],
+    x: &'a [u8],
+    weights: Weights<'a>,
+    /// The end of the channels.
+    pub(super) channels: usize,
+    /// Pixels that are computed as one.
+    pub(super) fold: usize,
+    /// Where the first window begins, and from an output to the next.
+    pub(super) at: usize,
+    step: usize,
+    /// Columns, and quads of each.
+    quads: [usize; 2],
+    /// See [`Params::slides`].
+    slides: Option<usize>,
+    /// From a column to the next, from a quad to the next.
+    pitch: [usize; 2],
+    /// The taps of a quad, and of the last: absent ones meet zero weights, and repeat tap 0 to stay inside the slice.
+    taps: [[usize; 4]; 2],
+}
+
+impl<'a, E: Epilogue> Sweep<'a, E> {
+    #[inline(always)]
+    pub(super) fn new(conv: &DwConv<'a, E>, grid: &Grid<'_, E::Out>) -> Self {
+        let Params { x, y, window, epilogue, .. } = conv.params;
+        let halo = window.pad[0] * x.row + window.pad[1] * x.pixel;
+        let at = x.first.checked_sub(halo).expect("the planner puts the halo before the first pixel");
+        let pitch = [window.dilation[0] * x.row, window.dilation[1] * x.pixel];
+        let axis = conv.params.axis();
+        let (tap, count) = (pitch[axis], window.kernel[axis] % 4);
+        let offset = |j: usize| if count == 0 || j < count { j * tap } else { 0 };
+        // A pixel alone meets the first of the repeated weights.
+        let apart = !conv.summand.is_empty() && epilogue.summand().pixel != y.channels;
+        let fold = if apart { 1 } else { conv.params.fold() };
+        Self {
+            epilogue: *epilogue,
+            summand: conv.summand,
+            x: conv.x,
+            weights: conv.weights,
+            channels: grid.channels().end,
+            fold,
+            at,
+            step: fold * window.stride[1] * x.pixel,
+            quads: conv.params.quads(),
+            slides: conv.params.slides().filter(|_| fold == conv.params.fold()),
+            pitch: [pitch[1 - axis], 4 * tap],
+            taps: [[0, tap, 2 * tap, 3 * tap], [0, offset(1), offset(2), offset(3)]],
+        }
+    }
+
+    /// A stretch of a row, whose windows begin at `at`.
+    #[inline(always)]
+    pub(super) fn row<I: Isa>(
+        &self,
+        isa: I,
+        grid: &mut Grid<'_, E::Out>,
+        mut row: Row,
+        part: Part,
+        mut at: usize,
+    ) {
+        let slides = self.slides.filter(|_| I::REGISTERS >= 32);
+        while row.pixels > 0 {
+            // The pixels that are left over at the end of a row are one output with fewer channels.
+            let whole = if self.fold == 1 { row.pixels } else { row.pixels / self.fold };
+            let (count, fold) = if whole > 0 { (whole, self.fold) } else { (1, row.pixels) };
+            let line = Line { row, part, at, count, lanes: fold * self.channels };
+            match slides {
+                Some(1) => self.slide::<I, 1>(isa, grid, line),
+                Some(_) => self.slide::<I, 2>(isa, grid, line),
+                None => self.each(isa, grid, line),
+            }
+            row = Row {
+                ox: row.ox + count * fold,
+                pixels: row.pixels - count * fold,
+                position: row.position + count * fold,
+                ..row
+            };
+            at += count * self.step;
+        }
+    }
+
+    /// Three columns of a quad each, of which the first was the last output's third.
+    #[inline(always)]
+    fn slide<I: Isa, const NEW: usize>(
+        &self,
+        isa: I,
+        grid: &mut Grid<'_, E::Out>,
+        Line { row, part, at, count, lanes }: Line,
+    ) {
+        let (constants, panels) = (self.constants(part), self.panels(part));
+        let mut w = [[isa.load_w(&panels[0], part.part); 4]; 3];
+        for column in 0..3 {
+            for s in 0..4 {
+                w[column][s] = isa.load_w(&panels[4 * column + s], part.part);
+            }
+        }
+        let (mut third, mut at) = (self.quad::<I, 1>(isa, at), at);
+        let mut second = third;
+        if NEW == 1 {
+            third = self.quad::<I, 1>(isa, at + self.pitch[0]);
+        }
+        let mut y = self.outputs::<I>(grid, row, part, [count, lanes]);
+        for i in 0..count {
+            let mut x = [second, third, third];
+            if NEW == 2 {
+                x[0] = third;
+                x[1] = self.quad::<I, 1>(isa, at + self.pitch[0]);
+            }
+            x[2] = self.quad::<I, 1>(isa, at + 2 * self.pitch[0]);
+            let mut acc = constants.start::<I>(isa, part.part);
+            for column in 0..3 {
+                for s in 0..4 {
+                    acc[s] = isa.dot4(acc[s], x[column][s], w[column][s]);
+                }
+            }
+            let summand = self.summand(row, i, part);
+            constants.finish(isa, &self.epilogue, part.part, acc, summand, y.output(i));
+            (second, third) = (x[1], x[2]);
+            at += self.step;
+        }
+    }
+
+    /// Each output by itself.
+    #[inline(always)]
+    fn each<I: Isa>(&self, isa: I, grid: &mut Grid<'_, E::Out>, Line { row, part, at, count, lanes }: Line) {
+        let (constants, [columns, quads]) = (self.constants(part), self.quads);
+        let mut y = self.outputs::<I>(grid, row, part, [count, lanes]);
+        for i in 0..count {
+            let (mut acc, mut panels) = (constants.start::<I>(isa, part.part), self.panels(part));
+            for column in 0..columns {
+                let mut at = at + i * self.step + column * self.pitch[0];
+                for _ in 1..quads {
+                    acc = self.add(isa, acc, self.quad::<I, 0>(isa, at), &mut panels, part);
+                    at += self.pitch[1];
+                }
+                // One load instead of four.
+                let alone = self.taps[1] == [0; 4];
+                let x = if alone { self.quad::<I, 2>(isa, at) } else { self.quad::<I, 1>(isa, at) };
+                acc = self.add(isa, acc, x, &mut panels, part);
+            }
+            let summand = self.summand(row, i, part);
+            constants.finish(isa, &self.epilogue, part.part, acc, summand, y.output(i));
+        }
+    }
+
+    /// The quad at `at`; LAST is 1 for that with absent taps, 2 for one tap alone.
+    #[inline(always)]
+    fn quad<I: Isa, const LAST: usize>(&self, isa: I, at: usize) -> [I::X; 4] {
+        let taps = if LAST == 2 { [0; 4] } else { self.taps[LAST] };
+        isa.interleave4(isa.load_taps(self.x, at, taps))
+    }
+
+    /// Adds a quad's products with the next panels.
+    #[inline(always)]
+    fn add<I: Isa>(
+        &self,
+        isa: I,
+        mut acc: [I::I32; 4],
+        x: [I::X; 4],
+        panels: &mut &[[i8; 64]],
+        part: Part,
+    ) -> [I::I32; 4] {
+        let Some((w, rest)) = panels.split_first_chunk::<4>() else { return acc };
+        for s in 0..4 {
+            acc[s] = isa.dot4(acc[s], x[s], isa.load_w(&w[s], part.part));
+        }
+        *panels = rest;
+        acc
+    }
+
+    /// The group's panels.
+    #[inline(always)]
+    fn panels(&self, part: Part) -> &'a [[i8; 64]] {
+        let k4 = self.quads[0] * self.quads[1];
+        &self.weights.panels[part.group / 16 * k4..][..4 * k4]
+    }
+
+    #[inline(always)]
+    fn constants(&self, Part { group, .. }: Part) -> Constants<'a> {
+        let Weights { start, scale, bias, .. } = self.weights;
+        let group = group / 64;
+        Constants {
+            start: &start.as_chunks().0[group],
+            scale: &scale.as_chunks().0[group],
+            bias: &bias.as_chunks().0[group],
+        }
+    }
+
+    /// The places of a stretch's outputs.
+    #[inline(always)]
+    fn outputs<'y, I: Isa>(
+        &self,
+        grid: &'y mut Grid<'_, E::Out>,
+        row: Row,
+        Part { first, .. }: Part,
+        [count, lanes]: [usize; 2],
+    ) -> Along<'y, E::Out> {
+        let lanes = first.min(lanes)..(first + 4 * I::LANES).min(lanes);
+        grid.along(row.position, [count, self.fold], lanes)
+    }
+
+    /// What is added to output `i` of the row.
+    #[inline(always)]
+    fn summand(&self, row: Row, i: usize, Part { first, .. }: Part) -> &'a [E::Summand] {
+        // A part may begin behind the last pixels of a row: it has no outputs there, and no summand.
+        let at = self.epilogue.summand().at(row.n, row.oy, row.ox + i * self.fold) + first;
+        self.summand.get(at..).unwrap_or(&[])
+    }
+}
+
+impl Constants<'_> {
+    #[inline(always)]
+    fn start<I: Isa>(&self, isa: I, part: usize) -> [I::I32; 4] {
+        let mut start = [isa.splat_i32(0); 4];
+        for s in 0..4 {
+            start[s] = isa.load_i32(&self.start[s], part);
+        }
+        start
+    }
+
+    #[inline(always)]
+    fn finish<I: Isa, E: Epilogue>(
+        &self,
+        isa: I,
+        epilogue: &E,
+        part: usize,
+        acc: [I::I32; 4],
+        summand: &[E::Summand],
+        y: &mut [E::Out],
+    ) {
+        let mut scale = [isa.splat_f32(0.0); 4];
+        let mut bias = scale;
+        for s in 0..4 {
+            scale[s] = isa.load_f32(&self.scale[s], part);
+            bias[s] = isa.load_f32(&self.bias[s], part);
+        }
+        epilogue.finish::<I, 4>(isa, acc, scale, bias, summand, y);
+    }
+}
