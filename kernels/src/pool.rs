@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Taps on the padding do not count, so no halo is needed: a window is cut to the image. Adding 128 to signed bytes
-//! keeps their order, but not their average's rounding, hence the zero point. Cost: a load and an operation for each tap of
-//! `4 * LANES` channels, four of each for an average.
+//! keeps their order, but not their average's rounding, hence the zero point. Cost for `4 * LANES` channels: a load and a
+//! maximum for each tap; for an average, four taps of a row are interleaved to be summed by a dot product with ones,
+//! which takes three operations a tap.
 
 use crate::isa::{Isa, Narrow};
 use crate::quant;
@@ -29,21 +30,46 @@ pub struct Params {
 }
 
 impl Params {
-    /// Where the taps of output pixel `[n, oy, ox]` lie that are inside the image.
+    /// The taps of output pixel `[n, oy, ox]` that are inside the image.
     #[inline(always)]
-    fn taps(&self, [n, oy, ox]: [usize; 3]) -> impl Iterator<Item = usize> + Clone {
+    fn taps(&self, [n, oy, ox]: [usize; 3]) -> Taps {
         let Self { x, window, .. } = *self;
         let (rows, columns) = (window.inside(0, oy, x.height), window.inside(1, ox, x.width));
-        let input = move |axis: usize, o, tap| {
-            o * window.stride[axis] + tap * window.dilation[axis] - window.pad[axis]
+        let input =
+            |axis: usize, o, tap| o * window.stride[axis] + tap * window.dilation[axis] - window.pad[axis];
+        let count = [rows.len(), columns.len()];
+        // A window that meets the image nowhere has no taps, and no first one.
+        let at = if count.contains(&0) {
+            0
+        } else {
+            x.at(n, input(0, oy, rows.start), input(1, ox, columns.start))
         };
-        rows.flat_map(move |ky| columns.clone().map(move |kx| x.at(n, input(0, oy, ky), input(1, ox, kx))))
+        Taps { at, count, pitch: [window.dilation[0] * x.row, window.dilation[1] * x.pixel] }
     }
 
     /// The average of `count` values, given their sum without zero points.
     #[inline(always)]
     fn average(&self, sum: i32, reciprocal: f32) -> u8 {
         (quant::round_half_even(sum as f32 * reciprocal) as i32 + i32::from(self.zero_point)) as u8
+    }
+}
+
+/// Rows of taps.
+#[derive(Clone, Copy)]
+struct Taps {
+    /// Where the first one lies.
+    at: usize,
+    /// Rows, and taps in each.
+    count: [usize; 2],
+    /// From a row and a tap to the next.
+    pitch: [usize; 2],
+}
+
+impl Taps {
+    /// Where tap kx of row ky lies.
+    #[inline(always)]
+    fn place(&self, ky: usize, kx: usize) -> usize {
+        self.at + ky * self.pitch[0] + kx * self.pitch[1]
     }
 }
 
@@ -112,8 +138,11 @@ impl<'a> Split for Max<'a> {
                     let first = channels.start + block * 4 * I::LANES;
                     // 0 is the least of signed bytes too, since 128 is added to them.
                     let mut most = isa.load_bytes(&[]);
-                    for tap in taps.clone() {
-                        most = isa.max_bytes(most, isa.load_bytes(&self.x[tap + first..][..out.len()]));
+                    for ky in 0..taps.count[0] {
+                        for kx in 0..taps.count[1] {
+                            let x = &self.x[taps.place(ky, kx) + first..][..out.len()];
+                            most = isa.max_bytes(most, isa.load_bytes(x));
+                        }
                     }
                     isa.store_bytes(most, out);
                 }
@@ -132,6 +161,36 @@ pub struct Average<'a> {
     pub y: &'a mut [u8],
 }
 
+impl Average<'_> {
+    /// Adds the taps of `len` channels from `first`, in the order of a group.
+    #[inline(always)]
+    fn sums<I: Isa>(
+        &self,
+        isa: I,
+        taps: Taps,
+        first: usize,
+        len: usize,
+        mut sums: [I::I32; 4],
+    ) -> [I::I32; 4] {
+        let ones = isa.load_w(&[1; 64], 0);
+        for ky in 0..taps.count[0] {
+            for kx in (0..taps.count[1]).step_by(4) {
+                let mut x = [isa.load_bytes(&[]); 4];
+                for j in 0..4 {
+                    if kx + j < taps.count[1] {
+                        x[j] = isa.load_bytes(&self.x[taps.place(ky, kx + j) + first..][..len]);
+                    }
+                }
+                let x = isa.interleave4(x);
+                for s in 0..4 {
+                    sums[s] = isa.dot4(sums[s], x[s], ones);
+                }
+            }
+        }
+        sums
+    }
+}
+
 impl<'a> Split for Average<'a> {
     type Y = Grid<'a, u8>;
 
@@ -147,19 +206,13 @@ impl<'a> Split for Average<'a> {
         for row in grid.rows() {
             for p in 0..row.pixels {
                 let taps = self.params.taps([row.n, row.oy, row.ox + p]);
-                let count = taps.clone().count();
+                let count = taps.count[0] * taps.count[1];
                 let start = isa.splat_i32(-(count as i32) * i32::from(zero_point));
                 let reciprocal = isa.splat_f32(1.0 / count.max(1) as f32);
                 let out = grid.at(row.position + p, channels.start, channels.len());
                 for (block, out) in out.chunks_mut(4 * I::LANES).enumerate() {
                     let first = channels.start + block * 4 * I::LANES;
-                    let mut sums = [start; 4];
-                    for tap in taps.clone() {
-                        let x = isa.widen::<4>(&self.x[tap + first..][..out.len()]);
-                        for s in 0..4 {
-                            sums[s] = isa.add_i32(sums[s], x[s]);
-                        }
-                    }
+                    let mut sums = self.sums(isa, taps, first, out.len(), [start; 4]);
                     for sum in &mut sums {
                         *sum = isa.round(isa.mul(isa.to_f32(*sum), reciprocal));
                     }
