@@ -172,7 +172,8 @@ fn conv<I: Isa>(criterion: &mut Criterion, isa: I, layer: &Layer) {
 
 fn conv_with<I: Isa, S: Sum<Summand = u8>>(criterion: &mut Criterion, isa: I, layer: &Layer, sum: S) {
     let epilogue = Finish { sum, activation: Linear, output: TO_U8 };
-    let params = conv::Params { x: layer.x(), y: layer.y(), window: layer.window, zero_point: 0, epilogue };
+    let (x, y, window) = (layer.x(), layer.y(), layer.window);
+    let params = conv::Params { x, y, window, zero_point: 0, short_steps: 0, epilogue };
     macro_rules! with_rows {
         ($rows:expr, $($mr:literal)*) => { match $rows {
             $($mr => conv_rows::<I, $mr, _>(criterion, isa, layer, &params),)*

@@ -53,7 +53,8 @@ pub struct Layer {
     pub node: &'static str,
     /// The node's op, or what the call does where that is not the op itself.
     pub op: &'static str,
-    /// The kernel's id without its instruction set: `igemm-6x64c4`.
+    /// The kernel's id without its instruction set: `igemm-6x64c4`; `igemm-6x64c4-short2` where the products of two steps
+    /// are proven to add up in 16 bits, so that AVX2 has VPMADDUBSW for them.
     pub kernel: &'static str,
     /// Multiply-accumulates of the node; counted at its first layer.
     pub macs: u64,

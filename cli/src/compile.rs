@@ -96,7 +96,7 @@ pub(crate) fn main(args: &Args) -> Outcome {
     Ok(text + &summary(&info))
 }
 
-/// What was compiled, in three lines. The times are the cost model's, of one core at its own clock.
+/// What was compiled, in four lines. The times are the cost model's, of one core at its own clock.
 fn summary(info: &Info) -> String {
     let Info { products, macs, weight_bytes, arena_bytes, arena_bound, .. } = info;
     let times = CORES.iter().zip(info.cycles);
@@ -105,8 +105,10 @@ fn summary(info: &Info) -> String {
     format!(
         "  {} layers, {macs} multiply-accumulates, {weight_bytes} weight bytes
   {arena_bytes} arena bytes, of which {arena_bound} are needed at once
+  {} products are proven to add up in 16 bits, which is faster on AVX2
   predicted milliseconds at {GIGAHERTZ} GHz: {}\n",
         products.len(),
+        info.short(),
         times.join(", ")
     )
 }

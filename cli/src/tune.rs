@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_least_sum_of_a_shape_counts() {
-        let [five, six] = [5, 6].map(|rows| Some(Tiled { shape: SHAPE, rows }));
+        let [five, six] = [5, 6].map(|rows| Some(Tiled { shape: SHAPE, rows, short_steps: 0 }));
         let builds: [(&[_], &[u64]); 3] = [
             (&[five, None, five], &[1000, 5, 2000]),
             (&[six, None, six], &[1000, 5, 1500]),
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_prediction_stands_unless_it_is_clearly_slower() {
-        let predicted = Tiled { shape: SHAPE, rows: 6 };
+        let predicted = Tiled { shape: SHAPE, rows: 6, short_steps: 0 };
         let chosen = |five, six| choose(&predicted, &BTreeMap::from([(5, five), (6, six)]));
         assert_eq!(chosen(0.995, 1.0), (predicted, "6: 1.0000 ms, 5: 0.9950 ms".into()));
         assert_eq!(chosen(0.9, 1.0), (Tiled { rows: 5, ..predicted }, "5: 0.9000 ms, 6: 1.0000 ms".into()));

@@ -55,6 +55,8 @@ pub struct Tiled {
     pub shape: Shape,
     /// Rows of a tile.
     pub rows: usize,
+    /// As in [`conv::Params::short_steps`].
+    pub short_steps: u8,
 }
 
 /// A depthwise convolution.
@@ -87,7 +89,7 @@ impl Shape {
 
     /// The product with the tile that is predicted to be fastest on AVX-512 VNNI.
     pub fn fastest(self) -> Tiled {
-        let one = Tiled { shape: self, rows: 1 };
+        let one = Tiled { shape: self, rows: 1, short_steps: 0 };
         let cycles = |product: &Tiled| product.cycles(&CORES[0]);
         let best = one.candidates().min_by(|a, b| cycles(a).total_cmp(&cycles(b)));
         best.unwrap_or(one)
@@ -102,21 +104,27 @@ impl Tiled {
         conv::candidates(channels).iter().filter(fits).map(move |&rows| Self { rows, ..self })
     }
 
-    /// The kernel's id without its instruction set: MR pixels by the channels of the widest group.
+    /// The kernel's id without its instruction set: MR pixels by the channels of the widest group, and the steps that fit
+    /// 16 bits, if any do.
     pub fn id(&self) -> String {
         let vectors =
             pack::groups(self.shape.channels.next_multiple_of(16)).next().map_or(1, |group| group.vectors);
-        format!("igemm-{}x{}c4", self.rows, 16 * vectors)
+        let short = match self.short_steps {
+            0 => String::new(),
+            steps => format!("-short{steps}"),
+        };
+        format!("igemm-{}x{}c4{short}", self.rows, 16 * vectors)
     }
 
     /// Without the weights' way to the core.
     pub fn cycles(&self, core: &Core) -> f64 {
         let Shape { pixels, channels, runs, k4, sum } = self.shape;
         let group = |group: Group| {
-            let rows = conv::rows(self.rows, group.vectors, core.registers);
+            let rows = conv::rows(self.rows, group.vectors, core.rows);
             let sums = (rows * group.vectors) as f64;
             let crowd = core.crowd.map(|cycles| rows.saturating_sub(cores::ROWS) as f64 * cycles);
-            let k = runs as f64 * (k4 as f64 * (sums * core.dot + core.step + crowd[0]) + core.run);
+            let k = runs as f64
+                * (k4 as f64 * (sums * core.dot(self.short_steps) + core.step + crowd[0]) + core.run);
             let finish = sums * if sum { core.store + core.sum } else { core.store };
             let channels = (channels - group.first).min(16 * group.vectors);
             let parts = channels.div_ceil(group.vectors * core.lanes);

@@ -47,6 +47,15 @@ pub struct Info {
     pub outputs: Vec<TensorInfo>,
 }
 
+impl Info {
+    /// How many of the products are proven to fit 16 bits, step by step, so that AVX2 has VPMADDUBSW for them.
+    pub fn short(&self) -> String {
+        let products = || self.products.iter().flatten();
+        let short = products().filter(|product| product.short_steps > 0).count();
+        format!("{short} of {}", products().count())
+    }
+}
+
 /// An input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {

@@ -128,7 +128,9 @@ fn product(line: &str) -> Result<Tiled, String> {
     }
     let [pixels, channels, runs, k4, sum, rows] = values;
     match words.next() {
-        None => Ok(Tiled { shape: Shape { pixels, channels, runs, k4, sum: sum == 1 }, rows }),
+        None => {
+            Ok(Tiled { shape: Shape { pixels, channels, runs, k4, sum: sum == 1 }, rows, short_steps: 0 })
+        }
         Some(_) => Err(wanted()),
     }
 }
@@ -144,7 +146,7 @@ impl std::fmt::Display for Shape {
 /// The text of a file: the machine, and products with a comment each.
 pub fn text(machine: &str, products: &[(Tiled, String)]) -> String {
     let mut text = format!("{HEAD}\nmachine {}\n", machine.replace(['\n', '#'], " "));
-    for (Tiled { shape, rows }, comment) in products {
+    for (Tiled { shape, rows, .. }, comment) in products {
         let _ = writeln!(text, "{shape} tile={rows}  # {comment}");
     }
     text
@@ -162,8 +164,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let product = Tiled { shape: SHAPE, rows: 5 };
-        let sum = Tiled { shape: Shape { sum: true, ..SHAPE }, rows: 6 };
+        let product = Tiled { shape: SHAPE, rows: 5, short_steps: 0 };
+        let sum = Tiled { shape: Shape { sum: true, ..SHAPE }, rows: 6, short_steps: 0 };
         let written = text("a # b\nc", &[(product, "5: 1 ms".into()), (sum, "6: 2 ms".into())]);
         let tiles = parse(&written).unwrap();
         assert_eq!([SHAPE, sum.shape].map(|shape| tiles.rows(&shape)), [Some(5), Some(6)], "{written}");

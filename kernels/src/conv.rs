@@ -29,6 +29,7 @@ use core::mem;
 ///     y: Place::dense([1, 8, 8, 64]),
 ///     window: Window { kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pad: [1, 1] },
 ///     zero_point: 0,
+///     short_steps: 0,
 ///     epilogue: Finish {
 ///         sum: NoSum,
 ///         activation: Linear,
@@ -47,6 +48,9 @@ pub struct Params<E> {
     pub window: Window,
     /// What the input holds for the real value 0.
     pub zero_point: u8,
+    /// How many steps of four products surely fit 16 bits, added in pairs: 4, 2, 1, or 0 if nothing is known.
+    /// [`prove_short_steps`](Params::prove_short_steps) tells. Without VPDPBUSD the speed depends on it, but no result.
+    pub short_steps: u8,
     /// From accumulators to outputs.
     pub epilogue: E,
 }
@@ -80,6 +84,13 @@ impl<E> Params<E> {
             let tap = ky * self.window.kernel[1] + kx;
             if byte < runs.bytes { hwio[(tap * ic + byte % ic) * oc + c] } else { 0 }
         });
+    }
+
+    /// What the weights of a packed image prove of [`short_steps`](Params::short_steps); 0 where K is so short that nothing
+    /// is gained by it.
+    pub fn prove_short_steps(&self, image: &[u8]) -> u8 {
+        let enough = Runs::new(&self.x, &self.window).total_k4() >= 32;
+        if enough { pack::short_steps(self.lanes(), self.weights(image).panels) } else { 0 }
     }
 
     /// Where padding holds zeros, and enough of it: telling it apart costs more than 2 % of the taps.
@@ -140,7 +151,7 @@ pub fn reference<E: Epilogue>(
     summand: &[E::Summand],
     y: &mut [E::Out],
 ) {
-    let Params { x: at_x, y: at_y, window, zero_point, epilogue } = params;
+    let Params { x: at_x, y: at_y, window, zero_point, epilogue, short_steps: _ } = params;
     let at_summand = epilogue.summand();
     for n in 0..at_y.batch {
         for oy in 0..at_y.height {
@@ -215,7 +226,7 @@ impl<'a, const MR: usize, const WIDTHS: usize, E: Epilogue> Split for Conv<'a, M
                 continue;
             }
             let tiles = Tiles {
-                sums: Panels { runs, x: self.x, panels: now, padding },
+                sums: Panels { runs, x: self.x, panels: now, short_steps: self.params.short_steps, padding },
                 epilogue: *epilogue,
                 weights: self.weights,
                 ahead,

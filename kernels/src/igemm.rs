@@ -11,25 +11,30 @@ use crate::tile::{Sums, Tile, Tiles};
 use crate::window::Window;
 use core::ops::Range;
 
-/// Rows of a tile of NV vectors: MR*NV sums and `min(MR, NV) + 1` factors must fit the registers, and about ten sums
-/// hide the latency of a dot product where two are started in a cycle.
-///
-/// AVX-512: 6x4, 12x2, 12x1. With 16 registers: 3x4, 6x2, 6x1. Scalar code gains nothing from rows.
-const fn rows_that_fit(vectors: usize, registers: usize) -> usize {
-    match (vectors, registers) {
-        (4, 32) => 6,
-        (_, 32) => 12,
-        (4, 16) => 3,
-        (_, 16) => 6,
-        _ => 1,
-    }
+/// The rows of a tile of `vectors` where a kernel was asked for MR and the ISA has [`Isa::ROWS`] at most.
+pub const fn rows(mr: usize, vectors: usize, most: [usize; 3]) -> usize {
+    let most = match vectors {
+        4 => most[0],
+        2 => most[1],
+        _ => most[2],
+    };
+    if mr <= most { mr } else { most }
 }
 
-/// The rows of a tile of `vectors` where a kernel was asked for MR and the ISA has so many registers.
-pub const fn rows(mr: usize, vectors: usize, registers: usize) -> usize {
-    let fit = rows_that_fit(vectors, registers);
-    if mr <= fit { mr } else { fit }
+/// How an instruction set sums a tile.
+pub trait Gemm<I: Isa> {
+    /// [`Sums::sums`] of these panels.
+    fn sums<const MR: usize, const NV: usize>(
+        isa: I,
+        panels: &Panels<'_>,
+        acc: [[I::I32; NV]; MR],
+        part: usize,
+        tile: Tile<'_>,
+    ) -> [[I::I32; NV]; MR];
 }
+
+/// All sums at once, in registers, by dot products of bytes.
+pub struct Direct;
 
 /// Runs the tiles with MR rows, or as many as fit.
 #[inline(always)]
@@ -37,7 +42,7 @@ pub(crate) fn run<I: Isa, E: Epilogue, const MR: usize, const NV: usize>(
     isa: I,
     mut tiles: Tiles<'_, E, Panels<'_>>,
 ) {
-    match rows(MR, NV, I::REGISTERS) {
+    match rows(MR, NV, I::ROWS) {
         // Every tile fits: there is nothing to share.
         _ if I::REGISTERS == 32 => tiles.run::<I, MR, NV>(isa),
         rows if rows == MR => isa.run(Tiling::<_, MR, NV>(tiles)),
@@ -61,11 +66,13 @@ impl<E: Epilogue, const MR: usize, const NV: usize> Kernel for Tiling<'_, E, MR,
 }
 
 /// The two matrices of one group.
-pub(crate) struct Panels<'a> {
+pub struct Panels<'a> {
     pub(crate) runs: Runs,
     pub(crate) x: &'a [u8],
     /// The group's own panels.
     pub(crate) panels: &'a [[i8; 64]],
+    /// [`Params::short_steps`](crate::conv::Params::short_steps).
+    pub(crate) short_steps: u8,
     /// What need not be computed.
     pub(crate) padding: Option<Padding>,
 }
@@ -111,6 +118,32 @@ impl Padding {
 impl Sums for Panels<'_> {
     #[inline(always)]
     fn sums<I: Isa, const MR: usize, const NV: usize>(
+        &self,
+        isa: I,
+        acc: [[I::I32; NV]; MR],
+        part: usize,
+        tile: Tile<'_>,
+    ) -> [[I::I32; NV]; MR] {
+        I::Gemm::sums(isa, self, acc, part, tile)
+    }
+}
+
+impl<I: Isa> Gemm<I> for Direct {
+    #[inline(always)]
+    fn sums<const MR: usize, const NV: usize>(
+        isa: I,
+        panels: &Panels<'_>,
+        acc: [[I::I32; NV]; MR],
+        part: usize,
+        tile: Tile<'_>,
+    ) -> [[I::I32; NV]; MR] {
+        panels.direct(isa, acc, part, tile)
+    }
+}
+
+impl Panels<'_> {
+    #[inline(always)]
+    fn direct<I: Isa, const MR: usize, const NV: usize>(
         &self,
         isa: I,
         mut acc: [[I::I32; NV]; MR],

@@ -15,6 +15,8 @@
 //! channels from `h * NV * LANES`.
 #![allow(unsafe_code)]
 
+use crate::igemm::Gemm;
+
 mod rows;
 mod scalar;
 pub(crate) use rows::Rows;
@@ -114,8 +116,12 @@ pub trait Isa: Copy + Sync {
     const NAME: Name;
     /// 32-bit lanes of a vector: 16, 8 or 4.
     const LANES: usize;
-    /// Vector registers, which bound the accumulators of a tile: 32, 16, or 1 where there are none.
+    /// Vector registers: 32, 16, or 1 where there are none.
     const REGISTERS: usize;
+    /// The most rows of a tile of 4, of 2 and of 1 vectors.
+    const ROWS: [usize; 3];
+    /// How it sums a tile of a convolution.
+    type Gemm: Gemm<Self>;
     /// `LANES` i32.
     type I32: Copy;
     /// `LANES` f32.
@@ -151,6 +157,9 @@ pub trait Isa: Copy + Sync {
     fn prefetch<T>(self, at: &T);
     /// `acc[l] + Σ_{j<4} x[l][j] * w[l][j]`, exact in i32.
     fn dot4(self, acc: Self::I32, x: Self::X, w: Self::W) -> Self::I32;
+    /// The multiplications of [`dot4`](Isa::dot4) without its additions, each waiting for the one before it in `acc`:
+    /// what [`peak`](crate::peak) times. The value says nothing.
+    fn multiply(self, acc: Self::I32, x: Self::X, w: Self::W) -> Self::I32;
 
     /// The first `4 * LANES` bytes; where `x` is shorter, zeros follow.
     fn load_bytes(self, x: &[u8]) -> Self::Bytes;

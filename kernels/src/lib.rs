@@ -24,7 +24,8 @@
 //! | tap | one (ky, kx) position of the window |
 //! | run | bytes of a window that are consecutive in memory |
 //!
-//! A kernel's id is `{op}-{MR}x{NR}c4-{isa}`, such as `igemm-6x64c4-avx512vnni`. Loops use the letters `n, oy, ox,
+//! A kernel's id is `{op}-{MR}x{NR}c4-{isa}`, such as `igemm-6x64c4-avx512vnni`. In
+//! `igemm-6x64c4-short2` the products of two steps add up in 16 bits, which AVX2 is faster with. Loops use the letters `n, oy, ox,
 //! oc, ky, kx, ic` and `m, k, s` (vector of a group); operands are `x`, `w`, `bias`, `y`.
 #![no_std]
 // Loops over registers are indexed on purpose: see `isa`.

@@ -179,6 +179,38 @@ pub(crate) fn pack_panels(
     }
 }
 
+/// How many steps of an image's panels surely add up in 16 bits, a pair of lanes of bytes each: 4, 2, 1 or 0. Steps are
+/// counted from the first, as VPMADDUBSW meets them:
+///
+/// ```text
+/// -32768 <= Σ_{steps} x[0] * w[0] + x[1] * w[1] <= 32767     whatever 0 <= x <= 255
+/// ```
+///
+/// for all its partial sums too, that is where neither positive nor negative weights of a pair add up to more than 128.
+pub(crate) fn short_steps(lanes: usize, panels: &[[i8; 64]]) -> u8 {
+    let k4 = panels.len() * 16 / lanes.max(1);
+    let fit = |steps: usize| {
+        let mut rest = panels;
+        groups(lanes).all(|group| {
+            let (now, later) = rest.split_at(group.vectors * k4);
+            rest = later;
+            now.chunks(steps * group.vectors).all(|steps| steps_fit(steps, group.vectors))
+        })
+    };
+    [4, 2, 1].into_iter().find(|&steps| fit(steps)).unwrap_or(0) as u8
+}
+
+/// Whether these steps of `vectors` panels add up.
+fn steps_fit(steps: &[[i8; 64]], vectors: usize) -> bool {
+    let pair = |s: usize, byte: usize| {
+        let both = |panel: &[i8; 64]| [panel[byte], panel[byte + 1]].map(i32::from);
+        let w = steps.iter().skip(s).step_by(vectors).flat_map(both);
+        w.fold([0, 0], |[low, high], w| [low + w.min(0), high + w.max(0)])
+    };
+    let fits = |[low, high]: [i32; 2]| 255 * low >= i16::MIN.into() && 255 * high <= i16::MAX.into();
+    (0..vectors).all(|s| (0..64).step_by(2).all(|byte| fits(pair(s, byte))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +228,28 @@ mod tests {
             assert_eq!(first, lanes);
             assert!(seen[..first].iter().all(|&n| n == 1) && seen[first..].iter().all(|&n| n == 0));
         }
+    }
+
+    #[test]
+    fn steps_that_fit_are_found() {
+        let steps = |lanes: usize, k4: usize, weight: fn(usize, usize) -> i8| {
+            let mut image = std::vec![[0; 64]; lanes / 16 * k4];
+            pack_panels([lanes, lanes], k4, image.as_flattened_mut(), weight);
+            short_steps(lanes, &image)
+        };
+        // 255 * 128 is the most; -128 fits alone. Two positive ones of a pair: 127 and 1, not 127 and 2.
+        assert_eq!(steps(16, 8, |_, k| if k % 2 == 0 { 127 } else { 1 }), 1);
+        assert_eq!(steps(16, 8, |_, k| if k % 2 == 0 { -128 } else { 0 }), 1);
+        assert_eq!(steps(16, 8, |_, k| if k % 2 == 0 { 127 } else { -128 }), 1);
+        assert_eq!(steps(112, 5, |_, k| if k % 4 == 1 { 64 } else { 0 }), 2);
+        assert_eq!(steps(112, 5, |_, _| 16), 4);
+        assert_eq!(steps(112, 5, |_, _| -16), 4);
+        // One channel, one pair, in the last group and in the last step.
+        assert_eq!(steps(112, 9, |c, k| if c == 111 && k >= 34 { 65 } else { 1 }), 0);
+        assert_eq!(steps(112, 9, |c, k| if c == 111 && k == 35 { 125 } else { 1 }), 4);
+        // Steps are counted from the first: 1 and 2 are not in one pair of steps, but in one of four.
+        assert_eq!(steps(32, 4, |_, k| if (4..12).contains(&k) { 60 } else { 0 }), 2);
+        assert_eq!(steps(32, 4, |_, k| if (0..8).contains(&k) { 60 } else { 0 }), 1);
     }
 
     #[test]

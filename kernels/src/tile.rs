@@ -23,7 +23,7 @@ pub(crate) trait Sums {
 
 /// MR pixels.
 #[derive(Clone, Copy)]
-pub(crate) struct Tile<'a> {
+pub struct Tile<'a> {
     /// The first channel.
     pub(crate) first: usize,
     /// Where the windows of the pixels begin.

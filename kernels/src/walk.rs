@@ -79,6 +79,16 @@ impl Places {
         (if m < self.wrap { self.near } else { self.far }).wrapping_add(m * self.step)
     }
 
+    /// Where MR pixels are.
+    #[inline(always)]
+    pub(crate) fn all<const MR: usize>(&self) -> [usize; MR] {
+        let mut all = [0; MR];
+        for m in 0..MR {
+            all[m] = self.at(m);
+        }
+        all
+    }
+
     /// The places that are `offset` further on.
     #[inline(always)]
     pub(crate) fn plus(self, offset: usize) -> Self {

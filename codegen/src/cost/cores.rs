@@ -13,8 +13,10 @@ pub struct Core {
     pub lanes: usize,
     /// Vector registers.
     pub registers: usize,
-    /// A dot product of vectors.
-    pub dot: f64,
+    /// The most rows of a tile of 4, of 2 and of 1 vectors.
+    pub rows: [usize; 3],
+    /// A dot product of vectors, and one where 1, 2 or 4 of them fit 16 bits.
+    pub dot: [f64; 4],
     /// What a step of a tile costs beside its dot products.
     pub step: f64,
     /// What a run costs beside its steps: the end of a loop is guessed wrongly.
@@ -51,7 +53,8 @@ pub const CORES: [Core; 4] = [
         isa: "avx512vnni",
         lanes: 16,
         registers: 32,
-        dot: 0.414,
+        rows: [6, 12, 12],
+        dot: [0.414; 4],
         step: 1.6,
         run: 2.2,
         store: 4.0,
@@ -71,7 +74,8 @@ pub const CORES: [Core; 4] = [
         isa: "avxvnni",
         lanes: 8,
         registers: 16,
-        dot: 0.30,
+        rows: [3, 6, 6],
+        dot: [0.30; 4],
         step: 2.39,
         run: 9.9,
         store: 0.0,
@@ -91,7 +95,8 @@ pub const CORES: [Core; 4] = [
         isa: "avx2",
         lanes: 8,
         registers: 16,
-        dot: 1.16,
+        rows: [3, 6, 6],
+        dot: [1.16, 0.92, 0.74, 0.62],
         step: 3.04,
         run: 7.9,
         store: 2.39,
@@ -111,7 +116,8 @@ pub const CORES: [Core; 4] = [
         isa: "scalar",
         lanes: 4,
         registers: 1,
-        dot: 10.8,
+        rows: [1; 3],
+        dot: [10.8; 4],
         step: 0.0,
         run: 0.0,
         store: 79.0,
@@ -170,6 +176,15 @@ const RATES: [(&str, Unit, [f64; 4]); 15] = [
 ];
 
 impl Core {
+    /// A dot product of vectors.
+    pub(super) fn dot(&self, short_steps: u8) -> f64 {
+        self.dot[match short_steps {
+            0 => 0,
+            1 => 1,
+            2 | 3 => 2,
+            4.. => 3,
+        }]
+    }
     /// The unit and its cycles for a kernel's path.
     pub(super) fn rate(&self, kernel: &str) -> (Unit, f64) {
         let found = RATES.iter().find(|(path, ..)| kernel.starts_with(path));

@@ -4,7 +4,7 @@ use bakelite_kernels::Place;
 fn conv(y: [usize; 4], ic: usize, kernel: usize) -> conv::Params<()> {
     let window = Window { kernel: [kernel; 2], pad: [kernel / 2; 2], ..Window::POINT };
     let x = Place::with_halo([y[0], y[1], y[2], ic], [kernel / 2; 4]);
-    conv::Params { x, y: Place::dense(y), window, zero_point: 0, epilogue: () }
+    conv::Params { x, y: Place::dense(y), window, zero_point: 0, short_steps: 0, epilogue: () }
 }
 
 fn layer(work: &Work) -> Layer<'_> {
@@ -19,7 +19,9 @@ fn tiles_leave_little_to_compute_twice() {
     assert_eq!(rows([1, 1, 1, 1000], 2048, 1), 1);
     assert_eq!(rows([1, 1, 3, 1000], 2048, 1), 3);
     assert_eq!(rows([1, 28, 28, 32], 192, 1), 8);
-    assert_eq!(Shape::new(&conv([1, 7, 7, 512], 512, 3), false).fastest().id(), "igemm-5x64c4");
+    let fastest = Shape::new(&conv([1, 7, 7, 512], 512, 3), false).fastest();
+    assert_eq!(fastest.id(), "igemm-5x64c4");
+    assert_eq!(Tiled { short_steps: 2, ..fastest }.id(), "igemm-5x64c4-short2");
 }
 
 #[test]
@@ -44,6 +46,16 @@ fn a_summand_an_instruction_set_and_distant_weights_cost() {
     }
     let by_isa = CORES.each_ref().map(|core| cycles(core, &plain, 0, 0));
     assert!(by_isa.is_sorted(), "{by_isa:?}");
+}
+
+#[test]
+fn short_sums_are_faster_where_bytes_are_widened() {
+    let exact = Shape::new(&conv([1, 14, 14, 256], 256, 3), false).fastest();
+    for core in &CORES {
+        let cycles = [0, 1, 2, 4].map(|short_steps| Tiled { short_steps, ..exact }.cycles(core));
+        let equal = cycles.iter().all(|c| *c == cycles[0]);
+        assert!(if core.isa == "avx2" { cycles.is_sorted_by(|a, b| a > b) } else { equal }, "{cycles:?}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub(super) fn header(program: &Program, plan: &Plan, info: &Info) -> String {
         format!("arena    {} bytes, of which {} are needed at once", info.arena_bytes, info.arena_bound),
         format!("weights  {} bytes", info.weight_bytes),
         format!("cycles   {} predicted on AVX-512 VNNI", info.cycles[0]),
+        format!("short    {} products add up in 16 bits on AVX2", info.short()),
     ];
     let tensor =
         |kind: &str, t: &TensorInfo| format!("{kind:8} `{}`: {} {:?}", t.name, name(t.dtype), t.shape);

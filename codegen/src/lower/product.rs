@@ -7,6 +7,9 @@
 //! |start[c] + Σ x*w| <= Σ (zero_point + 255) * |w[.., c]| <= i32::MAX
 //! ```
 //!
+//! Likewise it is proved where the products of some steps, added in pairs, stay in i16 (`conv::Params::short_steps`), which
+//! AVX2 has a faster instruction for.
+//!
 //! Start values, scales and biases lie in the blob beside the panels, in panel order, not as literals in the code:
 //! a kernel loads them with the panels, and a layer of 2048 channels stays readable.
 use crate::cost::{self, Work};
@@ -75,10 +78,17 @@ impl Site<'_, '_> {
             y: o.y.place,
             window: product.window,
             zero_point: o.zero_point,
+            short_steps: 0,
             epilogue: o.stages,
         };
+        let mut short_steps = 0;
+        let image = self.pack(params.packed_bytes(), |image| {
+            params.pack(weights, per_channel, image);
+            short_steps = params.prove_short_steps(image);
+        });
+        let params = conv::Params { short_steps, ..params };
         let work = self.tile(cost::Shape::new(&params, o.summand.is_some()));
-        let image = self.pack(params.packed_bytes(), |image| params.pack(weights, per_channel, image));
+        let work = cost::Tiled { short_steps, ..work };
         let widths = conv::widths(params.y.channels);
         let call = Call::new(format!("conv::Conv::<{}, {widths}, _>", work.rows), &params);
         let call = call.id(work.id()).work(Work::Product(work));

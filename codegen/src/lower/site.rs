@@ -219,7 +219,7 @@ impl<'a> Site<'_, 'a> {
     /// The tile that was measured to be fastest, or is predicted to be.
     pub fn tile(&self, shape: Shape) -> Tiled {
         let measured = self.round.tiles.rows(&shape);
-        measured.map_or_else(|| shape.fastest(), |rows| Tiled { shape, rows })
+        measured.map_or_else(|| shape.fastest(), |rows| Tiled { shape, rows, short_steps: 0 })
     }
 
     /// Appends a call.

@@ -281,8 +281,14 @@ mod tests {
                         dwconv::Params { x: x_place, y: y_place, window: WINDOW, zero_point, epilogue };
                     dwconv::reference(&params, &bytes, &weights, per_channel, &[], &mut want);
                 } else {
-                    let params =
-                        conv::Params { x: x_place, y: y_place, window: WINDOW, zero_point, epilogue };
+                    let params = conv::Params {
+                        x: x_place,
+                        y: y_place,
+                        window: WINDOW,
+                        zero_point,
+                        short_steps: 0,
+                        epilogue,
+                    };
                     conv::reference(&params, &bytes, &weights, per_channel, &[], &mut want);
                 }
                 assert_eq!(eval(&product, &x, X, Y, None), Ok(Data::U8(want)), "{signed} {depthwise}");

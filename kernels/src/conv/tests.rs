@@ -18,6 +18,8 @@ struct Case {
     gap: [usize; 2],
     zero_point: u8,
     fill: Fill,
+    /// Of the weights; from 2 on their products in pairs fit 16 bits.
+    divisor: i8,
     seed: u64,
 }
 
@@ -30,6 +32,7 @@ const BASE: Case = Case {
     gap: [0, 0],
     zero_point: 0,
     fill: Fill::Random,
+    divisor: 1,
     seed: 0,
 };
 
@@ -37,7 +40,7 @@ impl Case {
     fn params<E>(&self, epilogue: E) -> Params<E> {
         let (y, channels) = (self.y, [self.ic, self.oc]);
         let (x, y) = Tensors { y, channels, window: self.window, gap: self.gap }.places();
-        Params { x, y, window: self.window, zero_point: self.zero_point, epilogue }
+        Params { x, y, window: self.window, zero_point: self.zero_point, short_steps: 0, epilogue }
     }
 
     /// Compares every ISA with the reference, and the packed image's size with what was announced.
@@ -51,7 +54,8 @@ impl Case {
         let params = self.params(epilogue);
         let x = testing::input(&params.x, self.zero_point, self.fill, &mut random);
         let taps = self.window.kernel[0] * self.window.kernel[1] * self.ic;
-        let hwio = random.weights(self.fill, taps * self.oc);
+        let mut hwio = random.weights(self.fill, taps * self.oc);
+        hwio.iter_mut().for_each(|w| *w /= self.divisor);
         // The accumulators' spread is about 74² √K for random fills; the outputs' should pass both clamps.
         let unit = 0.02 / (taps as f32).sqrt();
         let scale = random.floats(0.5 * unit, unit, self.oc);
@@ -65,6 +69,9 @@ impl Case {
         let image: &mut [u8] = bytemuck::cast_slice_mut(&mut image);
         params.pack(&hwio, PerChannel { start: &starts, scale: &scale, bias: &bias }, image);
         let image: &[u8] = image;
+        let short_steps = pack::short_steps(params.lanes(), params.weights(image).panels);
+        assert!(short_steps >= [0, 1, 2, 4][self.divisor.ilog2() as usize], "{self:?}: {short_steps}");
+        let params = Params { short_steps, ..params };
         let fresh = testing::untouched::<E::Out>(&params.y);
         let mut want = fresh.clone();
         reference(&params, &x, &hwio, [&scale, &bias], &summand, &mut want);
@@ -188,6 +195,27 @@ fn extremes() {
     }
 }
 
+/// Weights whose products, of 1, 2 and 4 steps, just fit 16 bits, over all ways to end a buffer of steps.
+#[test]
+fn short_sums() {
+    let mut failures = Failures::default();
+    for divisor in [2, 4, 8] {
+        for fill in [Fill::Random, Fill::Max, Fill::Opposite] {
+            for (ic, window) in
+                [(3, SQUARE3), (7, SQUARE3), (20, SQUARE3), (1000, Window::POINT), (115, SQUARE3)]
+            {
+                for oc in [5, 33, 112] {
+                    let case = Case { y: [1, 2, 3], ic, oc, window, fill, divisor, ..BASE };
+                    case.check::<1, _>(&mut failures, PLAIN);
+                    case.check::<2, _>(&mut failures, PLAIN);
+                    case.check::<3, _>(&mut failures, PLAIN);
+                    case.check::<6, _>(&mut failures, PLAIN);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn epilogues() {
     let mut failures = Failures::default();
@@ -224,7 +252,7 @@ fn reference_of_a_worked_case() {
     let window = Window { kernel: [2, 2], stride: [1, 1], dilation: [1, 1], pad: [0, 1] };
     let epilogue = Finish { sum: NoSum, activation: Linear, output: ToF32 };
     let x = Place::dense([1, 2, 2, 1]);
-    let params = Params { x, y: Place::dense([1, 1, 2, 1]), window, zero_point: 1, epilogue };
+    let params = Params { x, y: Place::dense([1, 1, 2, 1]), window, zero_point: 1, short_steps: 0, epilogue };
     let mut y = [0.0; 2];
     reference(&params, &[1, 2, 3, 4], &[1, 2, 3, -4], [&[0.5], &[10.0]], &[], &mut y);
     // Less the zero point: 0 1 / 2 3. Left column on the halo: 2*0 - 4*2; then 1*0 + 2*1 + 3*2 - 4*3.
@@ -235,8 +263,8 @@ fn reference_of_a_worked_case() {
 fn tiles_fit_their_registers() {
     for (channels, vectors) in [(16, 1), (32, 2), (64, 4), (1000, 4)] {
         for &mr in candidates(channels) {
-            for registers in [1, 16, 32] {
-                let rows = rows(mr, vectors, registers);
+            for (most, registers) in [([1; 3], 1), ([3, 6, 6], 16), ([6, 12, 12], 32)] {
+                let rows = rows(mr, vectors, most);
                 // Sums, the fewer factors held, and the one that passes through.
                 let used = rows * vectors + rows.min(vectors) + 1;
                 assert!(

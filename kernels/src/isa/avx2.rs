@@ -5,6 +5,8 @@ use super::ymm::{interleave4, ymm_operations};
 use super::{Isa, Kernel, Name, Narrow, check_taps, cpuid};
 use core::arch::x86_64::*;
 
+mod gemm;
+
 /// AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx2(());
@@ -26,6 +28,9 @@ fn widen_x(x: __m256i) -> [__m256i; 2] {
 impl Isa for Avx2 {
     const NAME: Name = Name::Avx2;
     ymm_operations!();
+    // As with VPDPBUSD; x that has no register is read from the stack.
+    const ROWS: [usize; 3] = [3, 6, 6];
+    type Gemm = gemm::Proven;
     type X = [__m256i; 2];
     type W = [__m256i; 2];
 
@@ -67,6 +72,12 @@ impl Isa for Avx2 {
             let sum = _mm256_add_epi32(_mm256_madd_epi16(x[0], w[0]), _mm256_madd_epi16(x[1], w[1]));
             _mm256_add_epi32(acc, sum)
         }
+    }
+
+    #[inline(always)]
+    fn multiply(self, acc: __m256i, _x: Self::X, w: Self::W) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_madd_epi16(_mm256_madd_epi16(acc, w[0]), w[1]) }
     }
 
     #[inline(always)]

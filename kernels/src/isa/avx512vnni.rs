@@ -1,6 +1,7 @@
 //! AVX-512 with VNNI: VPDPBUSD on zmm registers, tails by mask.
 
 use super::{Isa, Kernel, Name, Narrow, check_taps, cpuid};
+use crate::igemm::Direct;
 use core::arch::x86_64::*;
 
 /// AVX-512 F, BW, DQ, VL and VNNI.
@@ -24,6 +25,9 @@ impl Isa for Avx512Vnni {
     const NAME: Name = Name::Avx512Vnni;
     const LANES: usize = 16;
     const REGISTERS: usize = 32;
+    // With 32 registers: at most 24 sums, 6 factors held, and the one that passes through.
+    const ROWS: [usize; 3] = [6, 12, 12];
+    type Gemm = Direct;
     type I32 = __m512i;
     type F32 = __m512;
     type Bytes = __m512i;
@@ -97,6 +101,11 @@ impl Isa for Avx512Vnni {
     fn dot4(self, acc: __m512i, x: __m512i, w: __m512i) -> __m512i {
         // SAFETY: `self` proves AVX-512 VNNI.
         unsafe { _mm512_dpbusd_epi32(acc, x, w) }
+    }
+
+    #[inline(always)]
+    fn multiply(self, acc: __m512i, x: __m512i, w: __m512i) -> __m512i {
+        self.dot4(acc, x, w)
     }
 
     #[inline(always)]

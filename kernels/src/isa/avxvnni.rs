@@ -2,6 +2,7 @@
 
 use super::ymm::{interleave4, ymm_operations};
 use super::{Isa, Kernel, Name, Narrow, check_taps, cpuid};
+use crate::igemm::Direct;
 use core::arch::x86_64::*;
 
 /// AVX2, FMA and AVX-VNNI.
@@ -18,6 +19,9 @@ impl AvxVnni {
 impl Isa for AvxVnni {
     const NAME: Name = Name::AvxVnni;
     ymm_operations!();
+    // With 16 registers: 12 sums, the fewer factors, and the one that passes through.
+    const ROWS: [usize; 3] = [3, 6, 6];
+    type Gemm = Direct;
     type X = __m256i;
     type W = __m256i;
 
@@ -53,6 +57,11 @@ impl Isa for AvxVnni {
     fn dot4(self, acc: __m256i, x: __m256i, w: __m256i) -> __m256i {
         // SAFETY: `self` proves AVX-VNNI.
         unsafe { _mm256_dpbusd_avx_epi32(acc, x, w) }
+    }
+
+    #[inline(always)]
+    fn multiply(self, acc: __m256i, x: __m256i, w: __m256i) -> __m256i {
+        self.dot4(acc, x, w)
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! Four lanes of plain Rust: runs everywhere, and says what each operation means.
 
 use super::{Isa, Kernel, Name, Narrow, check_taps};
+use crate::igemm::Direct;
 use crate::quant;
 
 /// Plain Rust.
@@ -42,6 +43,9 @@ impl Isa for Scalar {
     const NAME: Name = Name::Scalar;
     const LANES: usize = LANES;
     const REGISTERS: usize = 1;
+    // Scalar code gains nothing from rows.
+    const ROWS: [usize; 3] = [1; 3];
+    type Gemm = Direct;
     type I32 = [i32; LANES];
     type F32 = [f32; LANES];
     type Bytes = [u8; 16];
@@ -105,6 +109,11 @@ impl Isa for Scalar {
     fn dot4(self, acc: Self::I32, x: Self::X, w: Self::W) -> Self::I32 {
         let lane = |x: [u8; 4], w: [i8; 4]| map(x, w, |x, w| i32::from(x) * i32::from(w)).iter().sum::<i32>();
         map(acc, map(x, w, lane), |acc, sum| acc + sum)
+    }
+
+    #[inline(always)]
+    fn multiply(self, acc: Self::I32, x: Self::X, w: Self::W) -> Self::I32 {
+        self.dot4(acc, x, w)
     }
 
     #[inline(always)]
