@@ -175,6 +175,17 @@ for mode in ["REFLECT", "SYMMETRIC"]:
 case("binary_Pow", r.Pow, np.abs(wide)[:, None], f32(5), ulps=4)
 case("binary_Pow_whole", r.Pow, wide[:, None], np.float32([2, 3, -1, 0, 0.5]), ulps=4)
 case("binary_DivNoNan", r.DivNoNan, few[:, None], few)
+for op in ["Floor", "Ceil", "Round", "Rint", "Sign"]:
+    case(f"unary_{op}", getattr(r, op), np.concatenate([wide, np.float32([0.5, 1.5, 2.5, -0.5, -1.5, 8388607.5, 3e9])]))
+case("unary_Erf", r.Erf, wide, ulps=4, absolute=1e-7)
+case("unary_Expm1", r.Expm1, wide, ulps=4, absolute=1e-7)
+case("unary_Log1p", r.Log1p, positive, ulps=4, absolute=1e-7)
+case("unary_Selu", r.Selu, wide, ulps=4, absolute=1e-6)
+case("unary_Softsign", r.Softsign, wide, ulps=1)
+case("log_softmax", r.LogSoftmax, f32(5, 11, low=-30, high=30), ulps=4, absolute=4e-6)
+blocks = f32(2, 4, 6, 12)
+case("depth_to_space", r.DepthToSpace, blocks, block_size=2)
+case("space_to_depth", r.SpaceToDepth, blocks, block_size=2)
 
 with tf.compat.v1.Session(graph=graph) as session:
     values = session.run([y for _, y, _ in cases])

@@ -94,9 +94,10 @@ ops! {
     bias_add::BiasAdd: "BiasAdd";
     binary::Binary: "Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum", "SquaredDifference", "DivNoNan", "Pow", "FloorDiv", "FloorMod";
     add_n::AddN: "AddN";
-    unary::Unary: "Relu", "Relu6", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Softplus", "Exp", "Log", "Sqrt", "Rsqrt", "Neg", "Abs", "Square", "Reciprocal";
+    unary::Unary: "Relu", "Relu6", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Softplus", "Exp", "Log", "Sqrt", "Rsqrt", "Neg", "Abs", "Square", "Reciprocal", "Erf", "Expm1", "Log1p", "Selu", "Softsign", "Sign", "Floor", "Ceil", "Round", "Rint";
     fused_batch_norm::FusedBatchNorm: "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3";
     softmax::Softmax: "Softmax";
+    log_softmax::LogSoftmax: "LogSoftmax";
     pool::Pool: "MaxPool", "AvgPool";
     reduce::Reduce: "Mean", "Sum", "Prod", "Max", "Min";
     pad::Pad: "Pad", "PadV2";
@@ -110,6 +111,7 @@ ops! {
     cast::Cast: "Cast";
     bitcast::Bitcast: "Bitcast";
     transpose::Transpose: "Transpose";
+    depth_to_space::DepthToSpace: "DepthToSpace", "SpaceToDepth";
     arg_max::ArgMax: "ArgMax";
     quantize::QuantizeV2: "QuantizeV2";
     dequantize::Dequantize: "Dequantize";

@@ -93,6 +93,7 @@ fn attributes(random: &mut Random, x: &[Tensor]) -> AttributeWriter {
     let pad = |i: usize| pads.get(i).copied().unwrap_or_default();
     a.ints("explicit_paddings", &[0, 0, pad(0), pad(1), 1, 0, 0, 0]);
     a.ints("squeeze_dims", &random.integers(2));
+    a.int("block_size", random.pick(&[1, 1, 2, 3, 0, i64::MAX]));
     a
 }
 

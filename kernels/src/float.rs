@@ -22,6 +22,7 @@ pub mod gather;
 pub mod gemm;
 pub mod integer;
 pub mod integers;
+pub mod log_softmax;
 pub mod math;
 pub mod nest;
 pub mod pool;

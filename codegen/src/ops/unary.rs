@@ -37,6 +37,15 @@ impl Operation for Unary {
             "Abs" => Function::Abs,
             "Square" => Function::Square,
             "Reciprocal" => Function::Reciprocal,
+            "Erf" => Function::Erf,
+            "Expm1" => Function::Expm1,
+            "Log1p" => Function::Log1p,
+            "Selu" => Function::Selu,
+            "Softsign" => Function::Softsign,
+            "Sign" => Function::Sign,
+            "Floor" => Function::Floor,
+            "Ceil" => Function::Ceil,
+            "Round" | "Rint" => Function::Round,
             op => return Err(Reason::new(format!("the op {op}"))),
         };
         Ok(Self { function })
@@ -58,6 +67,15 @@ impl Operation for Unary {
             Function::Abs => "Abs",
             Function::Square => "Square",
             Function::Reciprocal => "Reciprocal",
+            Function::Erf => "Erf",
+            Function::Expm1 => "Expm1",
+            Function::Log1p => "Log1p",
+            Function::Selu => "Selu",
+            Function::Softsign => "Softsign",
+            Function::Sign => "Sign",
+            Function::Floor => "Floor",
+            Function::Ceil => "Ceil",
+            Function::Round => "Round",
         }
     }
     fn write(&self, a: &mut AttributeWriter) {

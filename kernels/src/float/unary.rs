@@ -26,6 +26,30 @@ pub enum Function {
     Abs,
     Square,
     Reciprocal,
+    Erf,
+    Expm1,
+    Log1p,
+    /// `x > 0 ? s * x : s * a * (e^x - 1)` with the constants that keep mean and variance.
+    Selu,
+    /// `x / (1 + |x|)`.
+    Softsign,
+    /// -1, 0 or 1.
+    Sign,
+    Floor,
+    Ceil,
+    /// To the nearest integer, halves to even.
+    Round,
+}
+
+/// `s` and `s * a` of [`Function::Selu`].
+const SELU: [f32; 2] = [1.050_701, 1.758_099_3];
+
+/// Halves to even: from 2^23 on every f32 is an integer, so adding it rounds as sums do.
+#[inline(always)]
+fn round(x: f32) -> f32 {
+    const WHOLE: f32 = (1u32 << 23) as f32;
+    let magnitude = x.abs();
+    if magnitude < WHOLE { ((magnitude + WHOLE) - WHOLE).copysign(x) } else { x }
 }
 
 /// Calls the macro's body with `f` bound to the function that the variant means, outside any loop.
@@ -100,6 +124,51 @@ macro_rules! with_function {
                 let $f = |x: f32| 1.0 / x;
                 $body
             }
+            Function::Erf => {
+                let $f = |x: f32| math::erf(x.into()) as f32;
+                $body
+            }
+            Function::Expm1 => {
+                let $f = |x: f32| math::expm1(x.into()) as f32;
+                $body
+            }
+            Function::Log1p => {
+                let $f = |x: f32| math::log1p(x.into()) as f32;
+                $body
+            }
+            Function::Selu => {
+                let $f = |x: f32| if x > 0.0 { SELU[0] * x } else { SELU[1] * math::expm1(x.into()) as f32 };
+                $body
+            }
+            Function::Softsign => {
+                let $f = |x: f32| x / (1.0 + x.abs());
+                $body
+            }
+            Function::Sign => {
+                let $f = |x: f32| {
+                    let ahead = if x > 0.0 { 1.0 } else { x };
+                    if x < 0.0 { -1.0 } else { ahead }
+                };
+                $body
+            }
+            Function::Floor => {
+                let $f = |x: f32| {
+                    let nearest = round(x);
+                    if nearest > x { nearest - 1.0 } else { nearest }
+                };
+                $body
+            }
+            Function::Ceil => {
+                let $f = |x: f32| {
+                    let nearest = round(x);
+                    if nearest < x { nearest + 1.0 } else { nearest }
+                };
+                $body
+            }
+            Function::Round => {
+                let $f = round;
+                $body
+            }
         }
     };
 }
@@ -135,7 +204,7 @@ mod tests {
     use crate::testing::{self, Failures, Random};
     use std::{format, vec, vec::Vec};
 
-    const ALL: [Function; 15] = [
+    const ALL: [Function; 24] = [
         Function::Relu,
         Function::Relu6,
         Function::LeakyRelu { alpha: 0.25 },
@@ -151,6 +220,15 @@ mod tests {
         Function::Abs,
         Function::Square,
         Function::Reciprocal,
+        Function::Erf,
+        Function::Expm1,
+        Function::Log1p,
+        Function::Selu,
+        Function::Softsign,
+        Function::Sign,
+        Function::Floor,
+        Function::Ceil,
+        Function::Round,
     ];
 
     #[test]
@@ -164,7 +242,20 @@ mod tests {
         assert_eq!(y(Function::Square), [4.0, 0.0, 64.0]);
         assert_eq!(y(Function::Rsqrt)[1..], [f32::INFINITY, 0.35355338]);
         assert_eq!(y(Function::Log)[1..], [f32::NEG_INFINITY, 2.0794415]);
+        assert_eq!(y(Function::Sign), [-1.0, 0.0, 1.0]);
+        assert_eq!(y(Function::Erf), [-0.9953223, 0.0, 1.0]);
         assert!(ALL.iter().all(|&f| reference(f, f32::NAN).is_nan()));
+    }
+
+    #[test]
+    fn integers_nearby() {
+        let whole = (1 << 23) as f32;
+        let x = [-1.5, -0.5, -0.2, 0.5, 1.5, 2.5, 2.7, whole - 0.5, whole + 1.0, -whole * 4.0, f32::INFINITY];
+        for x in x {
+            assert_eq!(reference(Function::Round, x), x.round_ties_even(), "{x}");
+            assert_eq!(reference(Function::Floor, x), x.floor(), "{x}");
+            assert_eq!(reference(Function::Ceil, x), x.ceil(), "{x}");
+        }
     }
 
     #[test]
