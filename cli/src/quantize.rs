@@ -130,9 +130,10 @@ pub(crate) fn main(args: &Args) -> Outcome {
         report::known(path)?;
     }
     let mut graph = files::read_graph(&args.file, args.signature.as_deref())?;
-    shapes::declare(&mut graph, &args.shape)?;
     let inputs = names::chosen(&graph, &args.input, Role::Input)?;
     let outputs = names::chosen_outputs(&graph, &args.output, &args.file)?;
+    shapes::cut(&mut graph, &args.shape, &inputs)?;
+    shapes::declare(&mut graph, &args.shape)?;
     let sources = open(args, &graph, &inputs, &preprocess)?;
     let keep_fp32 =
         Keep { patterns: args.keep_fp32.clone(), first_layer: args.first_layer_fp32, ..Keep::default() };

@@ -2,6 +2,7 @@
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
 use bakelite_codegen::ops::Op;
+use bakelite_codegen::passes::strip_unused;
 use bakelite_codegen::tensor::Shape;
 use std::collections::HashMap;
 
@@ -35,6 +36,14 @@ pub(crate) fn of(graph: &Graph, named: &[Named]) -> Result<HashMap<String, Shape
     problems.into_result(named.iter().map(|n| (n.name.clone(), n.shape.clone())).collect())
 }
 
+/// Makes placeholders of the inner nodes among `inputs` whose shapes are named. What else is cut keeps its node for now:
+/// the graph knows its shape.
+pub(crate) fn cut(graph: &mut Graph, named: &[Named], inputs: &[String]) -> Result<(), Problems> {
+    let is_named = |input: &&String| named.iter().any(|n| n.name == **input);
+    let names: Vec<String> = inputs.iter().filter(is_named).cloned().collect();
+    strip_unused::cut_at(graph, &names)
+}
+
 /// Writes the shapes into the graph's placeholders. A batch that was open and is 1 here stays open.
 pub(crate) fn declare(graph: &mut Graph, named: &[Named]) -> Result<(), Problems> {
     of(graph, named)?;
@@ -47,4 +56,29 @@ pub(crate) fn declare(graph: &mut Graph, named: &[Named]) -> Result<(), Problems
         op.shape = Some(sizes.map(|(i, &d)| if i == 0 && open && d == 1 { -1 } else { d as i64 }).collect());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bakelite_codegen::build::op;
+    use bakelite_codegen::tensor::DataType;
+
+    #[test]
+    fn an_inner_input_takes_its_shape() {
+        let mut graph = Graph::default();
+        let x = graph.add("x", op("Placeholder", |a| a.dtype("dtype", DataType::DtFloat)).unwrap(), vec![]);
+        let relu = || op("Relu", |a| a.dtype("T", DataType::DtFloat)).unwrap();
+        let inner = graph.add("inner", relu(), vec![x.into()]);
+        let y = graph.add("y", relu(), vec![inner.into()]);
+        let named = [parse("inner=1,2,3").unwrap()];
+        assert!(declare(&mut graph, &named).is_err(), "it is no input yet");
+        cut(&mut graph, &named, &["y".into()]).unwrap();
+        assert!(declare(&mut graph, &named).is_err(), "another is the input");
+        cut(&mut graph, &named, &["inner".into()]).unwrap();
+        declare(&mut graph, &named).unwrap();
+        let Op::Placeholder(placeholder) = &graph.node(inner).op else { panic!("{:?}", graph.node(inner)) };
+        assert_eq!(placeholder.shape, Some(vec![-1, 2, 3]));
+        assert_eq!(graph.node(y).inputs, [inner.into()]);
+    }
 }

@@ -31,6 +31,11 @@ pub fn strip_unused(graph: &mut Graph, inputs: &[String], outputs: &[String]) ->
     only(graph, &named)
 }
 
+/// Makes placeholders of nodes, with what leads to them still there: their shapes can be given before the graph is cut.
+pub fn cut_at(graph: &mut Graph, names: &[String]) -> Result<(), Problems> {
+    find(graph, names, "input")?.into_iter().try_for_each(|edge| cut(graph, edge))
+}
+
 /// What is left runs from the inputs to the outputs, once.
 fn no_loops(graph: &Graph) -> Result<(), Problems> {
     let mut problems = Problems::default();
