@@ -1,9 +1,8 @@
 //! `bakelite quantize`: fp32 graph and samples in, calibrated int8 graph out.
-use crate::labels::Labels;
 use crate::names::{self, Role};
 use crate::samples::{Samples, Target};
 use crate::shapes::{self, Named};
-use crate::{Outcome, files, progress, ranges, report};
+use crate::{Outcome, files, labels, progress, ranges, report};
 use bakelite::preprocess::Preprocess;
 use bakelite_codegen::calibrate::{Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
@@ -182,7 +181,7 @@ fn labelled(
         let found = format!("--target-drop for a network of {} inputs", inputs.len());
         return Err(Problems::file(Reason::new(found).supported("one input, of pictures")));
     };
-    let Labels { files, classes } = Labels::read(list, args.classes_offset)?;
+    let (files, classes) = labels::csv(list, args.classes_offset, usize::MAX)?;
     let samples = Samples::of_pictures(list, files, Target::of(graph, input)?, preprocess.clone())?;
     Ok(Some((points, Sources(vec![samples]), classes)))
 }

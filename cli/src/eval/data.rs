@@ -62,8 +62,8 @@ fn pictures(
             let supported = "a folder with images/ and labels/";
             return Err(Problems::file(files::reason(path, "data for --metric map").supported(supported)));
         }
-        let (files, classes) = labels::csv(path, args.classes_offset, limit)?;
-        (files, Truth::Classes(classes))
+        let (files, classes) = crate::labels::csv(path, args.classes_offset, limit)?;
+        (files, Truth::Classes(classes.into_iter().map(|class| class as i64).collect()))
     };
     let names = files.iter().map(|f| f.display().to_string()).collect();
     let samples = Samples::of_pictures(path, files, target.clone(), preprocess.clone())?;

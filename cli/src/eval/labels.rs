@@ -2,6 +2,7 @@
 use super::metrics::Metric;
 use super::metrics::average_precision::{Frame, Object};
 use crate::files;
+use crate::labels::problems;
 use bakelite::array::Elements;
 use bakelite::npy;
 use bakelite_codegen::error::{Problems, Reason};
@@ -75,63 +76,6 @@ fn in_range(classes: &[i64], count: i64, names: &[String]) -> Result<(), Problem
         problems.add("", "", Reason::new(format!("{name}: label {class}")));
     }
     problems.into_result(())
-}
-
-/// `file,class` lines: the files, and the classes with the offset added.
-pub(super) fn csv(path: &Path, offset: i64, limit: usize) -> Result<(Vec<PathBuf>, Vec<i64>), Problems> {
-    let bytes = files::read(path)?;
-    let mut reader = ::csv::ReaderBuilder::new();
-    let reader = reader.has_headers(false).flexible(true).trim(::csv::Trim::All).from_reader(&bytes[..]);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let (mut files, mut classes, mut bad) = (vec![], vec![], vec![]);
-    for (i, record) in reader.into_records().enumerate() {
-        match record.map_err(|e| e.to_string()).and_then(|r| line(&r, offset)) {
-            Ok((file, class)) => {
-                files.push(folder.join(file));
-                classes.push(class);
-            }
-            // The first line may be the names of the columns.
-            Err(_) if i == 0 && header(&bytes, folder) => {}
-            Err(found) => bad.push(format!("line {}: {found}", i + 1)),
-        }
-        if files.len() == limit {
-            break;
-        }
-    }
-    let supported = "`file,class`, the class a whole number";
-    problems(path, &bad, files.len() + bad.len(), supported)?;
-    if files.is_empty() {
-        return Err(Problems::file(files::reason(path, "there are no lines").supported(supported)));
-    }
-    Ok((files, classes))
-}
-
-fn line(record: &::csv::StringRecord, offset: i64) -> Result<(PathBuf, i64), String> {
-    let fields: Vec<&str> = record.iter().collect();
-    let [file, class] = fields[..] else {
-        return Err(format!("{} fields", fields.len()));
-    };
-    let number: i64 = class.parse().map_err(|_| format!("class {class:?}"))?;
-    let class = number.checked_add(offset).ok_or_else(|| format!("class {class:?}"))?;
-    if file.is_empty() { Err("no file".to_owned()) } else { Ok((file.into(), class)) }
-}
-
-/// Whether the first line names columns: it has two fields, and the first is no file.
-fn header(bytes: &[u8], folder: &Path) -> bool {
-    let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    let first = String::from_utf8_lossy(first);
-    first.split_once(',').is_some_and(|(name, _)| !folder.join(name.trim()).exists())
-}
-
-/// One problem that counts, and one for each.
-fn problems(path: &Path, bad: &[String], all: usize, supported: &str) -> Result<(), Problems> {
-    if bad.is_empty() {
-        return Ok(());
-    }
-    let found = format!("{} of {all} labels cannot be used", bad.len());
-    let mut problems = Problems::file(files::reason(path, found).supported(supported));
-    bad.iter().for_each(|found| problems.add("", "", Reason::new(found)));
-    Err(problems)
 }
 
 /// The objects of each picture: `class centre-x centre-y width height` lines of `FOLDER/NAME.txt`.

@@ -11,33 +11,6 @@ fn found(problems: Result<impl Sized, Problems>) -> Vec<String> {
 }
 
 #[test]
-fn lines_with_and_without_a_header() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    for header in ["", "file,class\n"] {
-        let path = write(folder, "labels.csv", &format!("{header}a.png,3\n\"b, c.png\", 0\n/d.png,7"));
-        let (files, classes) = csv(&path, 1, usize::MAX).unwrap();
-        assert_eq!(files, [folder.join("a.png"), folder.join("b, c.png"), PathBuf::from("/d.png")]);
-        assert_eq!(classes, [4, 1, 8]);
-        assert_eq!(csv(&path, 0, 2).unwrap().1, [3, 0]);
-    }
-}
-
-#[test]
-fn every_bad_line_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    // The first line's file exists, so the line is no header.
-    write(folder.path(), "a.png", "");
-    let path = write(folder.path(), "labels.csv", "a.png,cat\nb.png,1\nc.png\n,2\nd.png,2,3\n");
-    let found = found(csv(&path, 0, usize::MAX));
-    assert!(found[0].ends_with("4 of 5 labels cannot be used"), "{found:?}");
-    assert_eq!(
-        found[1..],
-        ["line 1: class \"cat\"", "line 3: 1 fields", "line 4: no file", "line 5: 3 fields"]
-    );
-}
-
-#[test]
 fn classes_outside_the_output_are_named() {
     let names: Vec<String> = (0..3).map(|i| format!("{i}.png")).collect();
     let truth = Truth::Classes(vec![0, 10, -1]);
