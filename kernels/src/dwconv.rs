@@ -9,7 +9,7 @@
 //! column (or of a row, where that makes fewer), 64 channels each, interleaved byte by byte; the unpacks leave channels in
 //! the very order that the epilogue undoes for free. Weights are packed as `[group 64][column][quad][panel 4][lane 16][4]`,
 //! absent taps being zero. Along a row, outputs have columns in common: where there are registers for it, the quads of a
-//! 3x3 window slide along ([`slide`]).
+//! 3x3 window slide along (`sweep.rs`).
 //!
 //! Few channels are *folded*: two pixels of 32 channels that touch are a vector of 64, and so are their outputs.
 //! Cost: pixels * c * kernel_h * kernel_w MACs; bound by unpacks and epilogue, which are 8 for a quad and 23 for an output
