@@ -43,8 +43,8 @@ pub(crate) fn run<I: Isa, E: Epilogue, const MR: usize, const NV: usize>(
     mut tiles: Tiles<'_, E, Panels<'_>>,
 ) {
     match rows(MR, NV, I::ROWS) {
-        // Every tile fits: there is nothing to share.
-        _ if I::REGISTERS == 32 => tiles.run::<I, MR, NV>(isa),
+        // All tiles that a compiler chooses fit 32 registers: there is nothing to share.
+        rows if rows == MR && I::REGISTERS == 32 => tiles.run::<I, MR, NV>(isa),
         rows if rows == MR => isa.run(Tiling::<_, MR, NV>(tiles)),
         12 => isa.run(Tiling::<_, 12, NV>(tiles)),
         6 => isa.run(Tiling::<_, 6, NV>(tiles)),
