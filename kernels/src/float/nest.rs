@@ -61,25 +61,29 @@ impl<const T: usize> Nest<T> {
         let (mut index, mut at) = ([0; RANK - 1], self.first);
         loop {
             row(at);
-            // Counts up like an odometer: the innermost wheel that is not at its end moves, those inside go back.
-            let mut d = RANK - 1;
-            loop {
-                if d == 0 {
-                    return;
-                }
-                d -= 1;
-                index[d] += 1;
-                let back = index[d] == self.extent[d];
-                let turns = if back { 1 - self.extent[d] as isize } else { 1 };
-                for t in 0..T {
-                    at[t] = at[t].wrapping_add_signed(self.stride[t][d].wrapping_mul(turns));
-                }
-                if !back {
-                    break;
-                }
-                index[d] = 0;
+            if !self.advance(&mut index, &mut at) {
+                return;
             }
         }
+    }
+
+    /// Counts up like an odometer: the innermost wheel that is not at its end moves, those inside go back. Nothing is left
+    /// where all do. Out of line: every loop of every fp32 kernel would else have a copy, 140 KB for one `Add`.
+    #[inline(never)]
+    fn advance(&self, index: &mut [usize; RANK - 1], at: &mut [usize; T]) -> bool {
+        for d in (0..RANK - 1).rev() {
+            index[d] += 1;
+            let back = index[d] == self.extent[d];
+            let turns = if back { 1 - self.extent[d] as isize } else { 1 };
+            for t in 0..T {
+                at[t] = at[t].wrapping_add_signed(self.stride[t][d].wrapping_mul(turns));
+            }
+            if !back {
+                return true;
+            }
+            index[d] = 0;
+        }
+        false
     }
 
     /// Calls `each` with the tensors' elements at every turn, in order.
