@@ -8,12 +8,17 @@
 //! A slice can be cut along positions only: the channels of one thread lie between those of another. So a grid is a
 //! pointer with the ranges that it may reach, and every access is checked against them.
 
-use crate::team::Cut;
 use crate::walk::Places;
 use crate::window::Place;
 use core::marker::PhantomData;
 use core::ops::Range;
 use core::slice;
+
+mod pieces;
+mod views;
+
+pub use pieces::Pieces;
+pub(crate) use views::{Along, GridTile};
 
 /// The pixels and channels of an output that one kernel writes.
 #[derive(Debug)]
@@ -42,41 +47,10 @@ pub(crate) struct Row {
     pub(crate) position: usize,
 }
 
-/// Some channels of the MR pixels of a tile.
-pub(crate) struct GridTile<'a, T, const MR: usize> {
-    base: *mut T,
-    places: Places,
-    count: usize,
-    memory: PhantomData<&'a mut [T]>,
-}
-
-impl<T, const MR: usize> GridTile<'_, T, MR> {
-    /// Those of pixel m.
-    #[inline(always)]
-    pub(crate) fn row(&mut self, m: usize) -> &mut [T] {
-        assert!(m < MR, "a tile has MR pixels");
-        // SAFETY: `Grid::tile` checked all MR pixels and these channels as `Grid::at` does one's; the borrow of `self` keeps
-        // them from being given out twice.
-        unsafe { slice::from_raw_parts_mut(self.base.add(self.places.at(m)), self.count) }
-    }
-}
-
 // SAFETY: a grid is the only way to its elements, as `&mut [T]` is; a shared one gives out nothing but by `piece`.
 unsafe impl<T: Send> Send for Grid<'_, T> {}
 // SAFETY: as above; what `piece` gives out may be used on another thread, hence `Send`.
 unsafe impl<T: Send> Sync for Grid<'_, T> {}
-
-/// What can be cut; a [`Grid`] is.
-pub trait Pieces: Send + Sync + Sized {
-    /// How many `[ranges of pixels, ranges of channels]` give `threads` threads the smallest greatest share.
-    fn shares(&self, cut: Cut, threads: usize) -> [usize; 2];
-
-    /// Piece `number` of `shares`, row by row; nothing where there is none.
-    ///
-    /// # Safety
-    /// `self` is not used any more, but to make each piece of the same `shares` and `cut` at most once.
-    unsafe fn piece(&self, cut: Cut, shares: [usize; 2], number: usize) -> Option<Self>;
-}
 
 impl<'a, T> Grid<'a, T> {
     /// All of the tensor at `place` in `y`.
@@ -236,77 +210,5 @@ impl<'a, T> Grid<'a, T> {
     #[inline(always)]
     pub(crate) fn touching(&self) -> bool {
         self.channels == (0..self.pitch)
-    }
-}
-
-/// Outputs of a row; see [`Grid::along`].
-pub(crate) struct Along<'a, T> {
-    base: *mut T,
-    /// How many.
-    count: usize,
-    /// Elements from one to the next.
-    step: usize,
-    /// Elements of each.
-    lanes: usize,
-    memory: PhantomData<&'a mut [T]>,
-}
-
-impl<T> Along<'_, T> {
-    /// The elements of output i.
-    ///
-    /// # Panics
-    /// If there are not so many.
-    #[inline(always)]
-    pub(crate) fn output(&mut self, i: usize) -> &mut [T] {
-        assert!(i < self.count, "an output of another row");
-        // SAFETY: `along` proved that the lanes of each output are the grid's; the borrow of `self` keeps them from being given
-        // out twice.
-        unsafe { slice::from_raw_parts_mut(self.base.wrapping_add(i * self.step), self.lanes) }
-    }
-}
-
-/// Share `number` of `shares` of `range`, in units that are counted from its start.
-fn share(range: &Range<usize>, unit: usize, shares: usize, number: usize) -> Range<usize> {
-    let units = range.len().div_ceil(unit.max(1));
-    let at = |number: usize| range.start + (units * number / shares * unit).min(range.len());
-    if shares == 1 { range.clone() } else { at(number)..at(number + 1) }
-}
-
-impl<T: Send> Pieces for Grid<'_, T> {
-    fn shares(&self, cut: Cut, threads: usize) -> [usize; 2] {
-        let units = |range: &Range<usize>, unit: usize| match unit {
-            0 => 1,
-            unit => range.len().div_ceil(unit).max(1),
-        };
-        let [pixels, channels] = [units(&self.pixels, cut.pixels), units(&self.channels, cut.channels)];
-        let (mut best, mut least) = ([1, 1], pixels * channels);
-        if threads == 1 {
-            return best;
-        }
-        for i in 1..=threads {
-            // The cut that is wanted first comes first.
-            let by_channels = if cut.channels_first { threads + 1 - i } else { i };
-            let shares = [(threads / by_channels).min(pixels), by_channels.min(channels)];
-            let greatest = pixels.div_ceil(shares[0]) * channels.div_ceil(shares[1]);
-            if greatest < least {
-                (best, least) = (shares, greatest);
-            }
-        }
-        best
-    }
-
-    unsafe fn piece(&self, cut: Cut, shares: [usize; 2], number: usize) -> Option<Self> {
-        if number >= shares[0] * shares[1] {
-            return None;
-        }
-        let pixels = share(&self.pixels, cut.pixels, shares[0], number / shares[1]);
-        let channels = share(&self.channels, cut.channels, shares[1], number % shares[1]);
-        if pixels.is_empty() || channels.is_empty() {
-            return None;
-        }
-        // What lies behind the last pixel, up to the next piece's first, is nobody's.
-        let positions = self.position(pixels.start)..self.position(pixels.end - 1) + 1;
-        let Self { base, pitch, place, memory, .. } = *self;
-        Some(Self { base, pitch, place, pixels, positions, channels, memory })
     }
 }
