@@ -270,9 +270,11 @@ impl Operation for QuantizeV2 {
         let constant = x.constant.first().copied().unwrap_or(false);
         let codings = self.codings(&k, constant)?;
         let (shape, data) = (k.shape(0)?, x.f32(0)?);
-        let inner: usize = self.axis.map_or(1, |axis| shape.iter().skip(axis + 1).product());
-        let rules = codings.iter().flat_map(|(rule, _)| std::iter::repeat_n(rule, inner)).cycle();
-        let bytes = data.iter().zip(rules).map(|(&x, rule)| rule.apply(x)).collect();
+        let inner = self.axis.map_or(data.len(), |axis| shape.iter().skip(axis + 1).product());
+        let mut bytes = Vec::with_capacity(data.len());
+        for (x, (rule, _)) in data.chunks(inner.max(1)).zip(codings.iter().cycle()) {
+            bytes.extend(x.iter().map(|&x| rule.apply(x)));
+        }
         let [min, max] = self.ranges(&codings, shape)?;
         Ok(vec![Tensor::new(self.dtype, shape.to_vec(), restored(bytes, self.dtype))?, min, max])
     }

@@ -6,14 +6,17 @@
 //! ```
 //!
 //! An op turns its attributes and ranges into a [`Product`] of plain numbers, from which it is interpreted here and
-//! compiled by [`Site::product`](crate::lower::Site::product). The epilogue is the kernels' own `Finish::reference`. The sums are not the kernel reference's loop, which is
-//! written to be read: here the innermost loop runs over output channels, and rows of the output run in parallel.
+//! compiled by [`Site::product`](crate::lower::Site::product). The epilogue is the kernels' own `Finish::reference`. The
+//! sums are not the kernel reference's loop, which is written to be read. Where no sum can leave the integers that f32
+//! holds exactly, and so no order of summing matters, they are the fp32 product's; elsewhere the innermost loop runs over
+//! output channels, and rows of the output run in parallel.
 use crate::error::Reason;
 use crate::lower::{Activation, Output, Product, Sum};
-use crate::ops::check;
 use crate::ops::scales::zero_point;
+use crate::ops::{Products, check, product};
 use crate::tensor::{Data, DataType, Tensor};
 use bakelite_kernels::epilogue::{self, Epilogue, Finish};
+use bakelite_kernels::float::{conv, dwconv};
 use bakelite_kernels::{Isa, Kernel, Place};
 use rayon::prelude::*;
 
@@ -23,8 +26,12 @@ pub fn bytes(dtype: DataType, inverse: f32) -> Output {
     Output::Bytes(epilogue::Requantize { inverse, low, high, zero_point: zero_point(dtype) })
 }
 
-/// Checks that a product's numbers fit its shapes and that no accumulator leaves i32, whatever the activations are.
-pub fn verify(product: &Product<'_>, x: [usize; 4], channels: usize, dtype: DataType) -> Result<(), Reason> {
+/// All integers up to this magnitude are f32 numbers.
+const EXACT: u64 = 1 << 24;
+
+/// Checks that a product's numbers fit its shapes and that no accumulator leaves i32, whatever the activations are. The
+/// greatest magnitude that one may reach.
+pub fn verify(product: &Product<'_>, x: [usize; 4], channels: usize, dtype: DataType) -> Result<u64, Reason> {
     let [kernel_h, kernel_w] = product.window.kernel;
     let inputs = if product.depthwise { 1 } else { x[3] };
     let weights = kernel_h.saturating_mul(kernel_w).saturating_mul(inputs).saturating_mul(channels);
@@ -43,7 +50,7 @@ pub fn verify(product: &Product<'_>, x: [usize; 4], channels: usize, dtype: Data
     let most = if zero_point(dtype) == 0 { 255 } else { 128 };
     let worst = |&m: &u64| m.saturating_mul(most);
     match magnitude.iter().position(|m| worst(m) > i32::MAX as u64) {
-        None => Ok(()),
+        None => Ok(magnitude.iter().map(worst).max().unwrap_or(0)),
         Some(c) => {
             let found = format!("the accumulator of output channel {c} may reach {}", worst(&magnitude[c]));
             Err(Reason::new(found)
@@ -61,17 +68,45 @@ pub fn eval(
     y: [usize; 4],
     summand: Option<&Tensor>,
 ) -> Result<Data, Reason> {
-    verify(product, x_shape, y[3], x.dtype)?;
-    let x = match &x.data {
-        Data::I8(v) => v.iter().map(|&v| i16::from(v)).collect(),
-        _ => x.as_u8()?.iter().map(|&v| i16::from(v)).collect::<Vec<i16>>(),
+    let worst = verify(product, x_shape, y[3], x.dtype)?;
+    let places = [x_shape, y].map(Place::dense);
+    let acc = if worst <= EXACT {
+        float_sums(product, &numbers(x, f32::from, f32::from)?, places)
+    } else {
+        integer_sums(product, &numbers(x, i16::from, i16::from)?, places)
     };
-    let weights: Vec<i16> = product.weights.iter().map(|&w| i16::from(w)).collect();
-    let (at_x, at_y) = (Place::dense(x_shape), Place::dense(y));
-    let mut acc = vec![0; at_y.batch * at_y.image];
-    let sums = Sums { product, x: &x, weights: &weights, at_x, at_y };
-    acc.par_chunks_mut(at_y.row.max(1)).enumerate().for_each(|(row, acc)| check::run(Row { sums, row, acc }));
     finish(product, &acc, summand)
+}
+
+/// The elements of a quantized tensor.
+fn numbers<T>(x: &Tensor, signed: fn(i8) -> T, unsigned: fn(u8) -> T) -> Result<Vec<T>, Reason> {
+    Ok(match &x.data {
+        Data::I8(v) => v.iter().map(|&v| signed(v)).collect(),
+        _ => x.as_u8()?.iter().map(|&v| unsigned(v)).collect(),
+    })
+}
+
+/// Sums that f32 holds exactly.
+fn float_sums(product: &Product<'_>, x: &[f32], [at_x, at_y]: [Place; 2]) -> Vec<i32> {
+    let w: Vec<f32> = product.weights.iter().map(|&w| f32::from(w)).collect();
+    let mut sums = vec![0.0; at_y.batch * at_y.image];
+    let window = product.window;
+    if product.depthwise {
+        product::dwconv(&dwconv::Params { x: at_x, y: at_y, window }, x, &w, &mut sums);
+    } else {
+        product::conv(&conv::Params { x: at_x, y: at_y, window }, x, &w, &mut sums, Products::Fast);
+    }
+    sums.into_iter().map(|v| v as i32).collect()
+}
+
+/// Sums of any magnitude.
+fn integer_sums(product: &Product<'_>, x: &[i16], [at_x, at_y]: [Place; 2]) -> Vec<i32> {
+    let weights: Vec<i16> = product.weights.iter().map(|&w| i16::from(w)).collect();
+    let sums = Sums { product, x, weights: &weights, at_x, at_y };
+    let mut acc = vec![0; at_y.batch * at_y.image];
+    let rows = acc.par_chunks_mut(at_y.row.max(1)).enumerate();
+    rows.for_each(|(row, acc)| check::run(Row { sums, row, acc }));
+    acc
 }
 
 /// Where the sums of a product come from.
@@ -202,11 +237,14 @@ fn run<E: Epilogue>(
         let found = format!("a summand of {} elements", summand.len());
         return Err(Reason::new(found).supported(format!("{}, one for each of the output", acc.len())));
     }
-    let channels = product.scale.iter().zip(&product.bias).cycle();
-    let none = <E::Summand as bytemuck::Zeroable>::zeroed();
-    let summand = summand.iter().copied().chain(std::iter::repeat(none));
-    let each = acc.iter().zip(channels).zip(summand);
-    Ok(each.map(|((&acc, (&scale, &bias)), s)| finish.reference(acc, scale, bias, s)).collect())
+    let mut y = Vec::with_capacity(acc.len());
+    let none = vec![<E::Summand as bytemuck::Zeroable>::zeroed(); product.scale.len()];
+    for (i, acc) in acc.chunks_exact(none.len().max(1)).enumerate() {
+        let summand = summand.get(i * none.len()..(i + 1) * none.len()).unwrap_or(&none);
+        let each = acc.iter().zip(&product.scale).zip(&product.bias).zip(summand);
+        y.extend(each.map(|(((&acc, &scale), &bias), &s)| finish.reference(acc, scale, bias, s)));
+    }
+    Ok(y)
 }
 
 /// A quantized tensor's bytes as kernels store them: a signed one with 128 added.
@@ -252,7 +290,7 @@ mod tests {
         Product { x: 0, window: WINDOW, weights, depthwise, scale, bias: vec![0.5; 5], stages }
     }
 
-    /// The sums here are written for speed; the kernels' reference is written to be read.
+    /// The sums here are written for speed, in two ways; the kernels' reference is written to be read.
     #[test]
     fn sums_are_those_of_the_kernels_reference() {
         let bytes = random(X.iter().product(), 1);
@@ -292,6 +330,10 @@ mod tests {
                     conv::reference(&params, &bytes, &weights, per_channel, &[], &mut want);
                 }
                 assert_eq!(eval(&product, &x, X, Y, None), Ok(Data::U8(want)), "{signed} {depthwise}");
+                let places = [x_place, y_place];
+                let floats = float_sums(&product, &numbers(&x, f32::from, f32::from).unwrap(), places);
+                let integers = integer_sums(&product, &numbers(&x, i16::from, i16::from).unwrap(), places);
+                assert_eq!(floats, integers, "{signed} {depthwise}");
             }
         }
     }
