@@ -1,7 +1,8 @@
 //! The threshold of the least expected squared error.
 //!
 //! A narrower range has smaller steps and clips more. The error as a function of the threshold is a valley with small
-//! ripples, so it is looked at on a grid of ratios, and on a finer one around the best.
+//! ripples, so it is looked at on a grid of ratios, and on a finer one around the best. What is clipped only grows as the
+//! threshold falls: where that alone is more than the least error so far, there is nothing to find below.
 use crate::calibrate::histogram::Bin;
 use crate::calibrate::noise::Steps;
 
@@ -14,11 +15,20 @@ const BETWEEN: i32 = 16;
 
 /// The threshold, at most `magnitude`.
 pub(super) fn threshold(bins: &[Bin], magnitude: f64, signed: bool) -> f64 {
-    let noise = |range: f64| Steps::new(range, signed).noise(bins);
     let at = |i: i32, per: i32| magnitude * (-f64::from(i) / f64::from(per)).exp2();
     let best = |points: std::ops::RangeInclusive<i32>, per: i32| {
-        let measured = points.map(|i| (i, noise(at(i, per))));
-        measured.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(i, _)| i)
+        let mut best = (0, f64::INFINITY);
+        for i in points {
+            let steps = Steps::new(at(i, per), signed);
+            if steps.clipping(bins) > best.1 {
+                break;
+            }
+            let noise = steps.noise(bins);
+            if noise < best.1 {
+                best = (i, noise);
+            }
+        }
+        best.0
     };
     let coarse = best(0..=HALVINGS * PER_HALVING, PER_HALVING) * BETWEEN;
     let fine = best((coarse - BETWEEN).max(0)..=coarse + BETWEEN, PER_HALVING * BETWEEN);

@@ -43,6 +43,14 @@ impl Steps {
     pub(super) fn noise(&self, bins: &[Bin]) -> f64 {
         bins.iter().map(|b| b.count as f64 * self.bin(b)).sum()
     }
+    /// Less than what values in bins that are clipped whole add to it, and more for any narrower range.
+    pub(super) fn clipping(&self, bins: &[Bin]) -> f64 {
+        let clipped = |b: &Bin| {
+            let end = if b.negative { self.down } else { self.up };
+            b.count as f64 * (b.low - end).max(0.0).powi(2)
+        };
+        bins.iter().map(clipped).sum()
+    }
     /// How many values are clipped.
     pub(super) fn clipped(&self, bins: &[Bin]) -> f64 {
         let share = |b: &Bin| {
