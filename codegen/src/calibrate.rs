@@ -4,7 +4,7 @@
 //! ```text
 //! observe      observer.rs, histogram.rs    exact range and distribution of every edge, in one pass over the samples
 //! threshold    percentile.rs kl.rs mse.rs   what each method makes of a distribution
-//! choose       downstream.rs, trial.rs      by trying the thresholds on some samples (`auto`)
+//! try          downstream.rs, trial.rs      the harm of each threshold on some samples (`auto`)
 //! ```
 //!
 //! Samples stream: those in work are in memory, one a thread, with the tensors that are alive, and what is kept of them
@@ -38,6 +38,7 @@ mod work;
 pub use last::last;
 pub use method::Method;
 use observer::{Average, Observer};
+use statistics::Distribution;
 pub use statistics::{Candidate, Statistics};
 pub use work::macs;
 
@@ -80,7 +81,14 @@ impl Range {
     pub fn magnitude(&self) -> f32 {
         self.min.abs().max(self.max.abs())
     }
+    /// What is left of it within a threshold.
+    fn clipped(&self, threshold: f32) -> Self {
+        Self { min: self.min.max(-threshold), max: self.max.min(threshold) }
+    }
 }
+
+/// Every observed edge with what was seen of it, in the edges' order.
+pub type Seen = BTreeMap<Edge, Statistics>;
 
 /// The range of every observed edge, in the edges' order.
 pub type Ranges = BTreeMap<Edge, Range>;
@@ -108,7 +116,8 @@ type Watched = (Observer, Average);
 /// Samples that are in work between two steps of the progress, for each thread.
 const STRIDE: usize = 4;
 
-/// Observes `edges` while `graph` runs on `samples`, which are fed to `inputs`, and chooses their ranges.
+/// Observes `edges` while `graph` runs on `samples`, which are fed to `inputs`. A plain method is chosen for all of them;
+/// for [`Method::Auto`] the errors downstream are measured, by which the quantizer chooses.
 pub fn calibrate(
     graph: &Graph,
     inputs: &[Edge],
@@ -116,24 +125,46 @@ pub fn calibrate(
     options: &Options,
     samples: &dyn Source,
     progress: Progress<'_>,
-) -> Result<BTreeMap<Edge, Statistics>, Problems> {
-    let watched = observe(graph, inputs, edges, samples, progress)?;
-    let ranges = exact(graph, &watched)?;
-    let statistics = |((edge, watched), seen)| {
-        (edge, Statistics::new(graph.name(edge), seen, watched, options.percentile))
-    };
-    let all: Vec<_> = watched.into_iter().zip(ranges).collect();
-    let mut all: BTreeMap<Edge, Statistics> = all.into_par_iter().map(statistics).collect();
+) -> Result<Seen, Problems> {
+    let seen = distributions(graph, inputs, edges, samples, progress)?;
+    let statistics = |(edge, seen)| (edge, Statistics::new(graph.name(edge), seen, options.percentile));
+    let mut all: Seen = seen.into_par_iter().map(statistics).collect();
     match options.method {
-        Method::Auto => downstream::choose(graph, inputs, samples, &mut all, progress)?,
+        Method::Auto => downstream::measure(graph, inputs, samples, &mut all, progress)?,
         method => all.values_mut().for_each(|s| s.chosen = method),
     }
     Ok(all)
 }
 
+/// The ranges of a plain method, and nothing else of what [`calibrate`] tells.
+pub fn plain(
+    graph: &Graph,
+    inputs: &[Edge],
+    edges: &[Edge],
+    options: &Options,
+    samples: &dyn Source,
+    progress: Progress<'_>,
+) -> Result<Ranges, Problems> {
+    let seen = distributions(graph, inputs, edges, samples, progress)?;
+    let range = |(edge, seen): (Edge, Distribution)| (edge, seen.range(options.method, options.percentile));
+    Ok(seen.into_par_iter().map(range).collect())
+}
+
 /// The ranges that were chosen.
-pub fn ranges(statistics: &BTreeMap<Edge, Statistics>) -> Ranges {
+pub fn ranges(statistics: &Seen) -> Ranges {
     statistics.iter().map(|(&edge, s)| (edge, s.range())).collect()
+}
+
+fn distributions(
+    graph: &Graph,
+    inputs: &[Edge],
+    edges: &[Edge],
+    samples: &dyn Source,
+    progress: Progress<'_>,
+) -> Result<Vec<(Edge, Distribution)>, Problems> {
+    let watched = observe(graph, inputs, edges, samples, progress)?;
+    let ranges = exact(graph, &watched)?;
+    Ok(watched.into_iter().zip(ranges).map(|((e, w), seen)| (e, Distribution::new(seen, w))).collect())
 }
 
 /// One pass over the samples.

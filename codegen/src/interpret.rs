@@ -32,22 +32,7 @@ pub fn run_within(
 ) -> Result<Vec<Arc<Tensor>>, Problems> {
     let mut plan = Run::new(graph, feeds, fetches, fetches, products, budget)?;
     for id in std::mem::take(&mut plan.order) {
-        plan.step(id, &mut |_, tensor| tensor)?;
-    }
-    fetches.iter().map(|&e| plan.value(e)).collect()
-}
-
-/// [`run`], where `change` may put another tensor of the same shape in the place of each that is computed.
-pub fn alter(
-    graph: &Graph,
-    feeds: &HashMap<Edge, Arc<Tensor>>,
-    fetches: &[Edge],
-    products: Products,
-    change: &mut dyn FnMut(Edge, Arc<Tensor>) -> Arc<Tensor>,
-) -> Result<Vec<Arc<Tensor>>, Problems> {
-    let mut plan = Run::new(graph, feeds, fetches, fetches, products, Budget::RUN)?;
-    for id in std::mem::take(&mut plan.order) {
-        plan.step(id, change)?;
+        plan.step(id, &mut |_, _| {})?;
     }
     fetches.iter().map(|&e| plan.value(e)).collect()
 }
@@ -67,9 +52,8 @@ pub fn watch(
     for id in std::mem::take(&mut plan.order) {
         plan.step(id, &mut |edge, tensor| {
             if watched.contains(&edge) {
-                show(edge, &tensor);
+                show(edge, tensor);
             }
-            tensor
         })?;
     }
     Ok(())
@@ -133,17 +117,13 @@ impl<'a> Run<'a> {
         }
         problems.into_result(())
     }
-    fn step(
-        &mut self,
-        id: NodeId,
-        change: &mut dyn FnMut(Edge, Arc<Tensor>) -> Arc<Tensor>,
-    ) -> Result<(), Problems> {
+    fn step(&mut self, id: NodeId, show: &mut dyn FnMut(Edge, &Arc<Tensor>)) -> Result<(), Problems> {
         let node = self.graph.node(id);
         let x: Vec<_> = node.inputs.iter().map(|&e| self.value(e)).collect::<Result<_, _>>()?;
         let y = self.eval(id, &x).map_err(|reason| Problems::at(&node.name, node.op.name(), reason))?;
         for (port, tensor) in y.into_iter().enumerate() {
             let edge = Edge { node: id, port };
-            let tensor = change(edge, tensor);
+            show(edge, &tensor);
             if self.pending.contains_key(&edge) && !self.values.contains_key(&edge) {
                 // An output that was fed keeps the fed value.
                 self.values.insert(edge, tensor);

@@ -17,7 +17,7 @@
 //! channel. Biases stay f32: oneDNN adds them to the scaled accumulator in f32, where an integer bias would be rounded
 //! once more before it is turned back into the same f32.
 use crate::build::constant;
-use crate::calibrate::{self, Progress, Ranges, Source, calibrate};
+use crate::calibrate::{self, Progress, Ranges, Source};
 use crate::error::{Problems, Reason};
 use crate::facts::Facts;
 use crate::graph::{Edge, Graph, NodeId};
@@ -44,8 +44,8 @@ mod settle;
 pub mod target;
 pub mod weights;
 pub use analysis::Errors;
-use choose::Chooser;
 pub use choose::{Choice, Switch, Why};
+use choose::{Chooser, Form};
 use judge::{Judge, Slice};
 pub use keep::Keep;
 use keep::Kept;
@@ -118,19 +118,13 @@ pub fn quantize_to(
     let inputs = inputs(&graph, &options.inputs);
     let [fit, held] = Slice::split(&graph, &inputs, samples)?;
     let observed = plan::observed(&graph, &layer::find(&graph)).into_iter().collect();
-    let chooser = Chooser { fit, judge: Judge::new(&graph, &inputs, &observed, held)?, options };
-    let (graph, chains) = chooser.equalise_chains(graph, &inputs, progress)?;
-    let (graph, equalised) = chooser.equalise(graph, &inputs, progress)?;
-    let layers = layer::find(&graph);
-    let edges = plan::observed(&graph, &layers);
-    let (ranges, seen) = match &options.calibration.ranges {
-        Some(saved) => (saved.resolve(&graph, &edges)?, BTreeMap::new()),
-        None => {
-            let seen = calibrate(&graph, &inputs, &edges, &options.calibration, samples, progress)?;
-            (calibrate::ranges(&seen), seen)
-        }
-    };
-    let (layers, corrected) = chooser.correct_bias(&graph, &inputs, layers, &ranges, progress)?;
+    let judge = Judge::new(&graph, &inputs, &observed, held)?;
+    let chooser = Chooser { inputs: &inputs, fit, judge, options };
+    let (form, chains) = chooser.equalise_chains(Form::new(graph), progress)?;
+    let (form, equalised) = chooser.equalise(form, progress)?;
+    let (ranges, seen) = chooser.ranges(&form, samples, progress)?;
+    let (layers, corrected) = chooser.correct_bias(&form, &ranges, progress)?;
+    let graph = form.graph;
     let mut kept = options.keep_fp32.resolve(&graph, &layers)?;
     let subject = Subject::new(&graph, &inputs, &ranges, options);
     let (mut reached, mut costs) = (None, vec![]);

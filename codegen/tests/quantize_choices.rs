@@ -257,6 +257,25 @@ fn a_corrected_bias_takes_the_mean_error_away() {
 }
 
 #[test]
+fn auto_is_judged_no_worse_than_any_method_for_all() {
+    let graph = network("Relu");
+    let judged = |method| {
+        let (_, report) = quantize(&graph, |o| {
+            (o.equalise, o.equalise_chains, o.correct_bias) = (Switch::Off, Switch::Off, Switch::Off);
+            (o.calibration.method, o.analyse) = (method, true);
+        });
+        (report.errors.unwrap().output.unwrap(), report.calibration)
+    };
+    let (auto, statistics) = judged(Method::Auto);
+    let each = Method::PLAIN.map(|method| judged(method).0);
+    let best = each.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    let worst = each.into_iter().fold(f64::INFINITY, f64::min);
+    assert!(auto >= best && worst < best, "{auto} dB, of one method for all {each:?}");
+    // Methods are chosen among what was tried.
+    assert!(statistics.iter().any(|s| s.choice().is_some_and(|c| c.downstream.is_some())));
+}
+
+#[test]
 fn decisions_do_not_depend_on_the_number_of_threads() {
     let bytes = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -1,7 +1,6 @@
 //! What calibration saw of an edge and chose for it: the ranges that the plan uses, and what a report draws.
-use crate::calibrate::histogram::Histogram;
+use crate::calibrate::histogram::{Bin, Histogram};
 use crate::calibrate::noise::{Steps, signal};
-
 use crate::calibrate::{Method, Range, Watched, kl, mse, percentile};
 
 /// One edge.
@@ -37,30 +36,19 @@ pub struct Candidate {
 
 impl Statistics {
     /// What all methods make of what was seen.
-    pub(super) fn new(name: String, seen: Range, (observer, average): Watched, percent: f64) -> Self {
-        let histogram = observer.histogram;
-        let signed = seen.min < 0.0;
-        let (magnitude, bins) = (f64::from(seen.magnitude()), histogram.bins(seen));
-        let energy = signal(&bins);
+    pub(super) fn new(name: String, edge: Distribution, percent: f64) -> Self {
+        let energy = signal(&edge.bins);
         let candidate = |method| {
-            let found = match method {
-                Method::MinMax | Method::Auto => None,
-                Method::MovingAverage => Some(average.magnitude()),
-                Method::Percentile => percentile::threshold(&histogram, percent),
-                Method::Kl => kl::threshold(&histogram, signed),
-                Method::Mse => Some(mse::threshold(&bins, magnitude, signed)),
-            };
-            let threshold =
-                found.filter(|&t| t > 0.0 && t < magnitude).map_or(seen.magnitude(), |t| t as f32);
-            let steps = Steps::new(f64::from(threshold), signed);
+            let threshold = edge.threshold(method, percent);
+            let steps = Steps::new(f64::from(threshold), edge.seen.min < 0.0);
             // Of an edge that never was anything but zero there is no error.
             let share = |part: f64, of: f64| if of > 0.0 { part / of } else { 0.0 };
-            let clipped = share(steps.clipped(&bins), histogram.count() as f64);
-            let error = if energy > 0.0 { steps.noise(&bins) / energy } else { 0.0 };
+            let clipped = share(steps.clipped(&edge.bins), edge.histogram.count() as f64);
+            let error = if energy > 0.0 { steps.noise(&edge.bins) / energy } else { 0.0 };
             Candidate { method, threshold, clipped, error, downstream: None }
         };
         let candidates = Method::PLAIN.map(candidate).to_vec();
-        Self { name, seen, candidates, histogram, chosen: Method::MinMax }
+        Self { name, seen: edge.seen, candidates, histogram: edge.histogram, chosen: Method::MinMax }
     }
     /// Whether a value was negative.
     pub fn signed(&self) -> bool {
@@ -70,12 +58,12 @@ impl Statistics {
     pub fn candidate(&self, method: Method) -> Option<&Candidate> {
         self.candidates.iter().find(|c| c.method == method)
     }
-    /// The method of the least error downstream, if that is less than `share` of min-max's; else min-max.
-    pub(super) fn best(&self, share: f64) -> Method {
+    /// The method of the least error downstream, if that is less than `share` of the error of `base`; else `base`.
+    pub fn best(&self, base: Method, share: f64) -> Method {
         let error = |c: &Candidate| c.downstream.unwrap_or(f64::INFINITY);
-        let widest = self.candidate(Method::MinMax).map_or(f64::INFINITY, error);
+        let bar = share * self.candidate(base).map_or(f64::INFINITY, error);
         let best = self.candidates.iter().min_by(|a, b| error(a).total_cmp(&error(b)));
-        best.filter(|c| error(c) < share * widest).map_or(Method::MinMax, |c| c.method)
+        best.filter(|c| error(c) < bar).map_or(base, |c| c.method)
     }
     /// What was chosen; `None` only if somebody took it out of the candidates.
     pub fn choice(&self) -> Option<&Candidate> {
@@ -84,6 +72,38 @@ impl Statistics {
     /// The range to quantize: what was seen, clipped at the chosen threshold.
     pub fn range(&self) -> Range {
         let threshold = self.choice().map_or(self.seen.magnitude(), |c| c.threshold);
-        Range { min: self.seen.min.max(-threshold), max: self.seen.max.min(threshold) }
+        self.seen.clipped(threshold)
+    }
+}
+
+/// What methods make a threshold of.
+pub(super) struct Distribution {
+    seen: Range,
+    histogram: Histogram,
+    bins: Vec<Bin>,
+    /// The moving average's magnitude.
+    average: f64,
+}
+
+impl Distribution {
+    pub(super) fn new(seen: Range, (observer, average): Watched) -> Self {
+        let bins = observer.histogram.bins(seen);
+        Self { seen, histogram: observer.histogram, bins, average: average.magnitude() }
+    }
+    /// The threshold of a plain method.
+    fn threshold(&self, method: Method, percent: f64) -> f32 {
+        let (magnitude, signed) = (f64::from(self.seen.magnitude()), self.seen.min < 0.0);
+        let found = match method {
+            Method::MinMax | Method::Auto => None,
+            Method::MovingAverage => Some(self.average),
+            Method::Percentile => percentile::threshold(&self.histogram, percent),
+            Method::Kl => kl::threshold(&self.histogram, signed),
+            Method::Mse => Some(mse::threshold(&self.bins, magnitude, signed)),
+        };
+        found.filter(|&t| t > 0.0 && t < magnitude).map_or(self.seen.magnitude(), |t| t as f32)
+    }
+    /// The range to quantize by a plain method.
+    pub(super) fn range(&self, method: Method, percent: f64) -> Range {
+        self.seen.clipped(self.threshold(method, percent))
     }
 }

@@ -77,7 +77,7 @@ fn near(a: f32, b: f32) -> bool {
 }
 
 /// What eight bits keep of a tensor. One that is not f32 was refused before.
-pub(super) fn quantized(x: &Tensor, threshold: f32, signed: bool) -> Tensor {
+fn quantized(x: &Tensor, threshold: f32, signed: bool) -> Tensor {
     let (low, high) = if signed { (-128.0, 127.0) } else { (0.0, 255.0) };
     let (scale, step) = (high / threshold, threshold / high);
     let mut y = x.clone();
@@ -89,12 +89,12 @@ pub(super) fn quantized(x: &Tensor, threshold: f32, signed: bool) -> Tensor {
 }
 
 /// Sum of the squares of the differences of two tensors of f32.
-pub(super) fn squares(a: &Tensor, b: &Tensor) -> f64 {
+fn squares(a: &Tensor, b: &Tensor) -> f64 {
     let (Ok(a), Ok(b)) = (a.as_f32(), b.as_f32()) else { return 0.0 };
     a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum()
 }
 
 /// Sum of the squares of a tensor of f32.
-pub(super) fn energy(x: &Tensor) -> f64 {
+fn energy(x: &Tensor) -> f64 {
     x.as_f32().unwrap_or_default().iter().map(|&v| f64::from(v).powi(2)).sum()
 }

@@ -1,17 +1,20 @@
 //! Decisions by measurement: what may help is tried, and done if the SQNR at the last int8 results says so.
 //!
 //! Some samples are fitted to, others judge (`judge`). A trial calibrates on the former with a plain method: it compares
-//! two graphs, and the search over methods would cost more than all trials together.
-use crate::calibrate::{self, Method, Progress, Ranges, calibrate};
+//! two graphs, and the search over methods would cost more than all trials together. What is measured of a graph is
+//! measured once ([`Form`]).
+use crate::calibrate::{self, Method, Progress, Ranges, Seen, Source};
 use crate::error::Problems;
 use crate::graph::{Edge, Graph};
-use crate::quantize::equalise::Chains;
+use crate::quantize::channels::{self, Channels};
 use crate::quantize::judge::{Judge, Slice};
 use crate::quantize::layer::{self, Layer};
-use crate::quantize::{Options, Subject, bias, channels, equalise, plan};
-use std::collections::VecDeque;
+use crate::quantize::{Options, Subject, bias, equalise, plan};
+use std::cell::OnceCell;
 use std::fmt;
-use std::ops::Range;
+
+mod chains;
+mod methods;
 
 /// A step that can be left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,11 +80,6 @@ impl fmt::Display for Choice {
 /// What a step must gain, in decibels: less may be chance.
 const GAIN: f64 = 0.1;
 
-/// Samples of each kind on which chains are tried.
-const FEW: usize = 8;
-/// How often chains are tried.
-const TRIALS: usize = 15;
-
 impl Choice {
     fn new(what: &'static str, on: bool, why: Why) -> Self {
         Self { what, on, why, places: vec![] }
@@ -91,8 +89,29 @@ impl Choice {
     }
 }
 
+/// A graph on its way to int8, and what was measured of it.
+pub struct Form {
+    /// The graph.
+    pub graph: Graph,
+    /// Its layers.
+    pub layers: Vec<Layer>,
+    channels: OnceCell<Vec<Channels>>,
+    /// What a trial of it gave.
+    sqnr: OnceCell<f64>,
+}
+
+impl Form {
+    /// Nothing is measured yet.
+    pub fn new(graph: Graph) -> Self {
+        let layers = layer::find(&graph);
+        Self { graph, layers, channels: OnceCell::new(), sqnr: OnceCell::new() }
+    }
+}
+
 /// What decisions are made with.
 pub struct Chooser<'a> {
+    /// What samples are fed to.
+    pub inputs: &'a [Edge],
     /// Samples to fit to.
     pub fit: Slice<'a>,
     /// Samples to judge by, with the fp32 results.
@@ -111,160 +130,104 @@ const NO_OUTPUT: &str = "no int8 result is ever read as float, so there is nothi
 
 impl Chooser<'_> {
     /// Equalises the graph, or does not.
-    pub fn equalise(
-        &self,
-        graph: Graph,
-        inputs: &[Edge],
-        progress: Progress<'_>,
-    ) -> Result<(Graph, Choice), Problems> {
+    pub fn equalise(&self, form: Form, progress: Progress<'_>) -> Result<(Form, Choice), Problems> {
         let choice = |on, why| Choice::new(EQUALISATION, on, why);
         match self.options.equalise {
-            Switch::Off => return Ok((graph, choice(false, Why::Asked))),
-            Switch::Auto if !self.judge.can() => return Ok((graph, choice(false, Why::Cannot(NO_OUTPUT)))),
+            Switch::Off => return Ok((form, choice(false, Why::Asked))),
+            Switch::Auto if !self.judge.can() => return Ok((form, choice(false, Why::Cannot(NO_OUTPUT)))),
             Switch::On | Switch::Auto => {}
         }
-        let layers = layer::find(&graph);
-        let seen = channels::see(&graph, inputs, &layers, &self.fit, progress)?;
-        let Some(equal) = equalise::equalise(&graph, &layers, &seen, self.options.per_tensor)? else {
-            return Ok((graph, choice(false, Why::Cannot("no layer is read by layers alone"))));
+        let seen = self.channels(&form, progress)?;
+        let equal = equalise::equalise(&form.graph, &form.layers, seen, self.options.per_tensor)?;
+        let Some(equal) = equal.map(Form::new) else {
+            return Ok((form, choice(false, Why::Cannot("no layer is read by layers alone"))));
         };
         if self.options.equalise == Switch::On {
             return Ok((equal, choice(true, Why::Asked)));
         }
-        let [without, with] = [&graph, &equal].map(|g| self.trial(g, inputs, progress));
+        let [without, with] = [&form, &equal].map(|form| self.trial(form, progress));
         let choice = Choice::measured(EQUALISATION, without?, with?);
-        Ok((if choice.on { equal } else { graph }, choice))
+        Ok((if choice.on { equal } else { form }, choice))
     }
-    /// Equalises the graph where elementwise work lies between layers, or does not.
-    pub fn equalise_chains(
-        &self,
-        graph: Graph,
-        inputs: &[Edge],
-        progress: Progress<'_>,
-    ) -> Result<(Graph, Option<Choice>), Problems> {
-        let switch = self.options.equalise_chains;
-        let measures = switch == Switch::Auto;
-        if switch == Switch::Off || self.options.per_tensor || measures && !self.judge.can() {
-            return Ok((graph, None));
+    /// What the channels of a graph carry.
+    fn channels<'f>(&self, form: &'f Form, progress: Progress<'_>) -> Result<&'f [Channels], Problems> {
+        if let Some(known) = form.channels.get() {
+            return Ok(known);
         }
-        let layers = layer::find(&graph);
-        let seen = Chains::see(&graph, inputs, &layers, &self.fit, progress)?;
-        let Some(chains) = seen else { return Ok((graph, None)) };
-        let saved = self.options.calibration.ranges.as_ref().map(|r| r.places());
-        let chosen = match saved.filter(|places| !places.is_empty()) {
-            _ if measures => self.gaining(&chains, &graph, inputs, progress)?,
-            Some(places) => (0..chains.count()).map(|i| places.contains(chains.name(i))).collect(),
-            None => vec![true; chains.count()],
-        };
-        let equal = chains.equalised(&chosen)?;
-        let mut choice = Choice::new(CHAINS, true, Why::Asked);
-        if measures {
-            let without = self.trial(&graph, inputs, progress)?;
-            let any = chosen.contains(&true);
-            let with = if any { self.trial(&equal, inputs, progress)? } else { without };
-            choice = Choice::measured(CHAINS, without, with);
-        }
-        let names =
-            (0..chains.count()).filter(|&i| choice.on && chosen[i]).map(|i| chains.name(i).to_owned());
-        choice.places = names.collect();
-        Ok((if choice.on { equal } else { graph }, Some(choice)))
+        let seen = channels::see(&form.graph, self.inputs, &form.layers, &self.fit, progress)?;
+        Ok(form.channels.get_or_init(|| seen))
     }
-    /// Which chains gain: all of them are tried, then either half the other way round, then either quarter, and so on.
-    fn gaining(
-        &self,
-        chains: &Chains<'_>,
-        graph: &Graph,
-        inputs: &[Edge],
-        progress: Progress<'_>,
-    ) -> Result<Vec<bool>, Problems> {
-        let options = &Options { correct_bias: Switch::Off, ..self.options.clone() };
-        let few = Chooser { fit: self.fit.few(FEW), judge: self.judge.few(FEW), options };
-        let quiet = &mut |_: &'static str, _: usize, _: usize| {};
-        let mut best = few.trial(graph, inputs, quiet)?;
-        let mut chosen = vec![false; chains.count()];
-        for (done, group) in halves(chains.count()).take(TRIALS).enumerate() {
-            progress("trying chains", done, TRIALS.min(2 * chains.count() - 1));
-            let turned: Vec<bool> =
-                chosen.iter().enumerate().map(|(i, on)| *on != group.contains(&i)).collect();
-            let with = few.trial(&chains.equalised(&turned)?, inputs, quiet)?;
-            if with > best + GAIN {
-                (best, chosen) = (with, turned);
-            }
+    /// The SQNR of a graph with ranges of a plain method.
+    fn trial(&self, form: &Form, progress: Progress<'_>) -> Result<f64, Problems> {
+        if let Some(&known) = form.sqnr.get() {
+            return Ok(known);
         }
-        Ok(chosen)
-    }
-    fn trial(&self, graph: &Graph, inputs: &[Edge], progress: Progress<'_>) -> Result<f64, Problems> {
-        let layers = layer::find(graph);
         let method = match self.options.calibration.method {
             Method::Auto => Method::Mse,
             plain => plain,
         };
         let options = calibrate::Options { method, ..self.options.calibration.clone() };
-        let edges = plan::observed(graph, &layers);
-        let ranges = calibrate::ranges(&calibrate(graph, inputs, &edges, &options, &self.fit, progress)?);
+        let edges = plan::observed(&form.graph, &form.layers);
+        let ranges = calibrate::plain(&form.graph, self.inputs, &edges, &options, &self.fit, progress)?;
         // Corrected biases mend much of what equal channels would, so the two are judged together.
-        let (layers, _) = self.correct_bias(graph, inputs, layers, &ranges, progress)?;
-        self.sqnr(graph, inputs, layers, &ranges)
+        let (layers, choice) = self.correct_bias(form, &ranges, progress)?;
+        let sqnr = match choice.why {
+            Why::Measured { with, .. } if choice.on => with,
+            Why::Measured { without, .. } => without,
+            Why::Asked | Why::Cannot(_) => self.sqnr(form, layers, &ranges)?,
+        };
+        Ok(*form.sqnr.get_or_init(|| sqnr))
     }
-    fn sqnr(
+    /// The range of every edge that may be int8, and, where they were measured, what was seen on all samples.
+    pub fn ranges(
         &self,
-        graph: &Graph,
-        inputs: &[Edge],
-        layers: Vec<Layer>,
-        ranges: &Ranges,
-    ) -> Result<f64, Problems> {
-        let kept = self.options.keep_fp32.resolve(graph, &layers)?;
-        let subject = Subject::new(graph, inputs, ranges, self.options);
+        form: &Form,
+        samples: &dyn Source,
+        progress: Progress<'_>,
+    ) -> Result<(Ranges, Seen), Problems> {
+        let options = &self.options.calibration;
+        let edges = plan::observed(&form.graph, &form.layers);
+        if let Some(saved) = &options.ranges {
+            return Ok((saved.resolve(&form.graph, &edges)?, Seen::new()));
+        }
+        let mut seen = calibrate::calibrate(&form.graph, self.inputs, &edges, options, samples, progress)?;
+        if options.method == Method::Auto {
+            seen = self.methods(form, seen, progress)?;
+        }
+        Ok((calibrate::ranges(&seen), seen))
+    }
+    fn sqnr(&self, form: &Form, layers: Vec<Layer>, ranges: &Ranges) -> Result<f64, Problems> {
+        let kept = self.options.keep_fp32.resolve(&form.graph, &layers)?;
+        let subject = Subject::new(&form.graph, self.inputs, ranges, self.options);
         self.judge.sqnr(&subject.quantize(layers, &kept)?.1)
+    }
+    /// The layers with corrected biases.
+    fn corrected(&self, form: &Form, progress: Progress<'_>) -> Result<Vec<Layer>, Problems> {
+        let seen = self.channels(form, progress)?;
+        bias::correct(&form.graph, &form.layers, seen, self.options.per_tensor)
     }
     /// Corrects the layers' biases, or does not.
     pub fn correct_bias(
         &self,
-        graph: &Graph,
-        inputs: &[Edge],
-        layers: Vec<Layer>,
+        form: &Form,
         ranges: &Ranges,
         progress: Progress<'_>,
     ) -> Result<(Vec<Layer>, Choice), Problems> {
+        let plain = || form.layers.clone();
         let choice = |on, why| Choice::new(BIAS, on, why);
         match self.options.correct_bias {
-            Switch::Off => return Ok((layers, choice(false, Why::Asked))),
-            Switch::Auto if !self.judge.can() => return Ok((layers, choice(false, Why::Cannot(NO_OUTPUT)))),
+            Switch::Off => return Ok((plain(), choice(false, Why::Asked))),
+            Switch::Auto if !self.judge.can() => {
+                return Ok((plain(), choice(false, Why::Cannot(NO_OUTPUT))));
+            }
             Switch::On | Switch::Auto => {}
         }
-        let seen = channels::see(graph, inputs, &layers, &self.fit, progress)?;
-        let corrected = bias::correct(graph, &layers, &seen, self.options.per_tensor)?;
+        let corrected = self.corrected(form, progress)?;
         if self.options.correct_bias == Switch::On {
             return Ok((corrected, choice(true, Why::Asked)));
         }
-        let [without, with] = [&layers, &corrected].map(|l| self.sqnr(graph, inputs, l.clone(), ranges));
+        let [without, with] = [plain(), corrected.clone()].map(|l| self.sqnr(form, l, ranges));
         let choice = Choice::measured(BIAS, without?, with?);
-        Ok((if choice.on { corrected } else { layers }, choice))
-    }
-}
-
-/// All of `count`, its halves, their halves, down to each by itself.
-fn halves(count: usize) -> impl Iterator<Item = Range<usize>> {
-    let mut groups = VecDeque::new();
-    groups.push_back(0..count);
-    std::iter::from_fn(move || {
-        let group = groups.pop_front().filter(|g| !g.is_empty())?;
-        if group.len() > 1 {
-            let middle = group.start + group.len() / 2;
-            groups.extend([group.start..middle, middle..group.end]);
-        }
-        Some(group)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_are_halved_down_to_each() {
-        let all: Vec<_> = halves(5).collect();
-        assert_eq!(all, [0..5, 0..2, 2..5, 0..1, 1..2, 2..3, 3..5, 3..4, 4..5]);
-        assert_eq!(halves(0).count(), 0);
+        Ok((if choice.on { corrected } else { plain() }, choice))
     }
 }
