@@ -12,12 +12,14 @@ use alloc::format;
 use alloc::vec::Vec;
 use arguments::{Arguments, Command};
 use error::Error;
-use session::{Model, Session};
+use model::Model;
+use session::Session;
 
 mod arguments;
 mod classify;
 mod error;
 mod help;
+mod model;
 mod profile;
 mod session;
 mod streams;

@@ -3,7 +3,8 @@
 use super::About;
 use super::arguments::shown;
 use super::error::Error;
-use super::session::{Repeats, Session, summary, zeros};
+use super::model::Repeats;
+use super::session::{Session, summary, zeros};
 use super::times::Times;
 use crate::array::Elements;
 use crate::picture::Picture;

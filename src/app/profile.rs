@@ -4,7 +4,8 @@
 //! dot products from registers alone. So a machine that slows down slows all of them, and the share of the peak holds.
 
 use super::error::Error;
-use super::session::{Repeats, Session, fixed};
+use super::model::{Job, Machine, Repeats};
+use super::session::{Session, fixed};
 use super::times::Times;
 use crate::array::Elements;
 use crate::host::Host;
@@ -12,8 +13,6 @@ use crate::kernels::isa::{Isa, Name, Program};
 use crate::kernels::peak::{self, Peak};
 use crate::machine;
 use crate::network::{Info, Layer, Mismatch, Network, Observer};
-use crate::tensor::{TensorMut, TensorRef};
-use crate::threads::Lead;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::hint::black_box;
@@ -44,11 +43,8 @@ pub(super) struct Record {
 /// One run after the other, compiled for each ISA; it allocates nothing.
 pub(super) struct Profile<'a, 'c, 'x, 'y, N> {
     pub(super) model: &'a mut N,
-    pub(super) team: &'a mut Lead<'c>,
-    pub(super) inputs: &'a [TensorRef<'x>],
-    pub(super) outputs: &'a mut [TensorMut<'y>],
-    pub(super) repeats: Repeats,
-    pub(super) clock: &'a dyn Host,
+    pub(super) on: Machine<'a, 'c>,
+    pub(super) job: Job<'a, 'x, 'y>,
     pub(super) record: &'a mut Record,
 }
 
@@ -56,19 +52,24 @@ impl<N: Network> Program for Profile<'_, '_, '_, '_, N> {
     type Output = Result<(), Mismatch>;
 
     fn call<I: Isa>(self, isa: I) -> Self::Output {
-        let Record { whole, layers, peak, clock } = self.record;
+        let Self {
+            model,
+            on: Machine { team, clock: host, .. },
+            job: Job { inputs, outputs, repeats },
+            record,
+        } = self;
+        let Record { whole, layers, peak, clock } = record;
         // The first run of all warms up, and does not count.
-        self.model.observed(isa, self.team, self.inputs, self.outputs, &mut ())?;
-        let begin = self.clock.now();
-        while self.repeats.more(whole.len(), self.clock.now() - begin) {
-            let start = self.clock.now();
-            self.model.observed(isa, self.team, self.inputs, self.outputs, &mut ())?;
-            whole.push(self.clock.now() - start);
-            let last = self.clock.now();
-            let observer = &mut Watch { clock: self.clock, last, times: &mut *layers };
-            self.model.observed(isa, self.team, self.inputs, self.outputs, observer)?;
-            *peak = peak.max(dots(isa, self.clock));
-            *clock = clock.max(cycles(self.clock));
+        model.observed(isa, team, inputs, outputs, &mut ())?;
+        let begin = host.now();
+        while repeats.more(whole.len(), host.now() - begin) {
+            let start = host.now();
+            model.observed(isa, team, inputs, outputs, &mut ())?;
+            whole.push(host.now() - start);
+            let observer = &mut Watch { clock: host, last: host.now(), times: &mut *layers };
+            model.observed(isa, team, inputs, outputs, observer)?;
+            *peak = peak.max(dots(isa, host));
+            *clock = clock.max(cycles(host));
         }
         Ok(())
     }
@@ -216,7 +217,9 @@ pub(super) fn profile(session: &mut Session<'_>, form: Form) -> Result<(), Error
     let layers = Vec::with_capacity(repeats.most * session.model.layers().len());
     let mut record = Record { whole: Vec::with_capacity(repeats.most), layers, peak: 0.0, clock: 0.0 };
     let (model, on) = session.machine();
-    model.profile(on, &views, &mut places, repeats, &mut record).map_err(Error::Run)?;
+    model
+        .profile(on, Job { inputs: &views, outputs: &mut places, repeats }, &mut record)
+        .map_err(Error::Run)?;
     let report = Report::new(session, record);
     session.print(&match form {
         Form::Text => text::text(&report),

@@ -1,21 +1,18 @@
-//! A network and an instruction set: runs, measures, digests.
+//! A network, an instruction set and the system around both: runs, measures, digests.
 
 use super::error::Error;
-use super::profile::{Profile, Record};
-use super::streams::{Beside, Speeds, Streams, Timed};
+use super::model::{Job, Machine, Model, Repeats};
 use super::times::{Milliseconds, Times};
 use crate::array::Elements;
 use crate::digest;
 use crate::host::Host;
-use crate::kernels::isa::{self, Isa, Name, Program};
-use crate::network::{Info, Layer, Mismatch, Network, TensorInfo};
+use crate::kernels::isa::Name;
+use crate::network::{Info, TensorInfo};
 use crate::tensor::{TensorMut, TensorRef};
-use crate::threads::{Lead, Threads};
+use crate::threads::Lead;
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -27,134 +24,6 @@ pub(super) struct Session<'a> {
     /// How many the team has.
     pub(super) threads: usize,
     pub(super) host: &'a mut dyn Host,
-}
-
-/// What an inference runs on, and the clock beside it.
-pub(super) struct Machine<'a, 'c> {
-    pub(super) isa: Name,
-    pub(super) team: &'a mut Lead<'c>,
-    pub(super) clock: &'a dyn Host,
-}
-
-/// A network behind a pointer. It keeps the command line out of what is compiled for each network and each ISA.
-pub(super) trait Model {
-    /// Its description.
-    fn info(&self) -> &'static Info;
-
-    /// Its layers.
-    fn layers(&self) -> &'static [Layer];
-
-    /// Repeated inference; the time of each run goes to `times`, which has room for all. Nothing is allocated.
-    fn repeat(
-        &mut self,
-        on: Machine<'_, '_>,
-        inputs: &[TensorRef<'_>],
-        outputs: &mut [TensorMut<'_>],
-        repeats: Repeats,
-        times: &mut Vec<Duration>,
-    ) -> Result<(), Mismatch>;
-
-    /// Repeated inference with the time of each layer; `record` has room for all. Nothing is allocated.
-    fn profile(
-        &mut self,
-        on: Machine<'_, '_>,
-        inputs: &[TensorRef<'_>],
-        outputs: &mut [TensorMut<'_>],
-        repeats: Repeats,
-        record: &mut Record,
-    ) -> Result<(), Mismatch>;
-
-    /// The work of another instance, the one of that number, that runs beside this one.
-    fn stream(
-        &self,
-        isa: Name,
-        threads: Threads,
-        streams: Arc<Streams>,
-        number: usize,
-    ) -> Box<dyn FnOnce() + Send>;
-
-    /// Measures this instance alone and beside the others.
-    fn lead(&mut self, on: Machine<'_, '_>, streams: &Streams) -> Speeds;
-}
-
-impl<N: Network + Default + 'static> Model for N {
-    fn info(&self) -> &'static Info {
-        &N::INFO
-    }
-
-    fn layers(&self) -> &'static [Layer] {
-        N::LAYERS
-    }
-
-    fn repeat(
-        &mut self,
-        on: Machine<'_, '_>,
-        inputs: &[TensorRef<'_>],
-        outputs: &mut [TensorMut<'_>],
-        repeats: Repeats,
-        times: &mut Vec<Duration>,
-    ) -> Result<(), Mismatch> {
-        let Machine { isa, team, clock } = on;
-        let repeat = Repeat { model: self, team, inputs, outputs, repeats, clock, times };
-        isa::with(isa, repeat).expect("the ISA was available when it was chosen")
-    }
-
-    fn profile(
-        &mut self,
-        on: Machine<'_, '_>,
-        inputs: &[TensorRef<'_>],
-        outputs: &mut [TensorMut<'_>],
-        repeats: Repeats,
-        record: &mut Record,
-    ) -> Result<(), Mismatch> {
-        let Machine { isa, team, clock } = on;
-        let profile = Profile { model: self, team, inputs, outputs, repeats, clock, record };
-        isa::with(isa, profile).expect("the ISA was available when it was chosen")
-    }
-
-    fn stream(
-        &self,
-        isa: Name,
-        mut threads: Threads,
-        streams: Arc<Streams>,
-        number: usize,
-    ) -> Box<dyn FnOnce() + Send> {
-        Box::new(move || {
-            let (model, team) = (&mut N::default(), &mut threads.lead());
-            let beside = Beside { model, team, streams: &streams, number };
-            isa::with(isa, beside).expect("the ISA was available when it was chosen");
-        })
-    }
-
-    fn lead(&mut self, on: Machine<'_, '_>, streams: &Streams) -> Speeds {
-        let isa = on.isa;
-        let timed = Timed { model: self, on, streams };
-        isa::with(isa, timed).expect("the ISA was available when it was chosen")
-    }
-}
-
-/// How often to run: at least `least` times, then until the time is over, never more than `most` times.
-#[derive(Clone, Copy)]
-pub(super) struct Repeats {
-    least: usize,
-    pub(super) most: usize,
-    time: Duration,
-}
-
-impl Repeats {
-    /// Only for the outputs.
-    pub(super) const ONCE: Self = Self { least: 1, most: 1, time: Duration::ZERO };
-    /// Beside a picture's classes.
-    pub(super) const SHORT: Self = Self { least: 5, most: 1000, time: Duration::from_millis(100) };
-    /// For `--bench`.
-    pub(super) const LONG: Self = Self { least: 20, most: 100_000, time: Duration::from_secs(2) };
-    /// For `--profile`, which keeps the times of every layer of every run.
-    pub(super) const PROFILE: Self = Self { least: 20, most: 1000, time: Duration::from_secs(3) };
-
-    /// Whether there is another run after `count`, the last of which began when `time` had passed.
-    pub(super) fn more(&self, count: usize, time: Duration) -> bool {
-        count < self.least || count < self.most && time < self.time
-    }
 }
 
 /// How many threads: as many as there are processors for 0. More than those is worth a note.
@@ -180,32 +49,6 @@ pub(super) fn choose(name: Option<&str>) -> Result<Name, Error> {
     available.ok_or(Error::Isa { name: name.to_owned(), known: known.is_some() })
 }
 
-/// Repeated inference, compiled for each ISA; it allocates nothing, since `times` has its capacity already.
-struct Repeat<'a, 'c, 'x, 'y, N> {
-    model: &'a mut N,
-    team: &'a mut Lead<'c>,
-    inputs: &'a [TensorRef<'x>],
-    outputs: &'a mut [TensorMut<'y>],
-    repeats: Repeats,
-    clock: &'a dyn Host,
-    times: &'a mut Vec<Duration>,
-}
-
-impl<N: Network> Program for Repeat<'_, '_, '_, '_, N> {
-    type Output = Result<(), Mismatch>;
-
-    fn call<I: Isa>(self, isa: I) -> Self::Output {
-        let begin = self.clock.now();
-        let mut start = begin;
-        while self.repeats.more(self.times.len(), start - begin) {
-            start = self.clock.now();
-            self.model.observed(isa, self.team, self.inputs, self.outputs, &mut ())?;
-            self.times.push(self.clock.now() - start);
-        }
-        Ok(())
-    }
-}
-
 impl<'a> Session<'a> {
     /// The network, and what it runs on.
     pub(super) fn machine(&mut self) -> (&mut dyn Model, Machine<'_, 'a>) {
@@ -222,7 +65,7 @@ impl<'a> Session<'a> {
     ) -> Result<Vec<Duration>, Error> {
         let mut times = Vec::with_capacity(repeats.most);
         let (model, on) = self.machine();
-        model.repeat(on, inputs, outputs, repeats, &mut times).map_err(Error::Run)?;
+        model.repeat(on, Job { inputs, outputs, repeats }, &mut times).map_err(Error::Run)?;
         Ok(times)
     }
 

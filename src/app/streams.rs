@@ -5,7 +5,8 @@
 //! counts. Each instance is timed over whole inferences, its last one included.
 
 use super::error::Error;
-use super::session::{Machine, Session, fixed};
+use super::model::Machine;
+use super::session::{Session, fixed};
 use crate::array::Elements;
 use crate::host::Host;
 use crate::kernels::isa::{Isa, Program};

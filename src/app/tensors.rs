@@ -5,7 +5,8 @@
 
 use super::arguments::{name_and_file, shown};
 use super::error::Error;
-use super::session::{Repeats, Session, summary};
+use super::model::Repeats;
+use super::session::{Session, summary};
 use super::times::Times;
 use crate::array::{Array, Elements};
 use crate::network::TensorInfo;
