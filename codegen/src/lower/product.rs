@@ -37,6 +37,22 @@ pub struct Product<'a> {
     pub stages: Stages,
 }
 
+impl Product<'_> {
+    /// The greatest magnitude of each channel's accumulator where no weight meets a factor greater than `most`. An error
+    /// where that leaves i32.
+    pub fn bound(&self, most: i64) -> Result<Vec<i64>, Reason> {
+        let mut bound = vec![0i64; self.scale.len()];
+        for row in self.weights.chunks(bound.len().max(1)) {
+            bound.iter_mut().zip(row).for_each(|(bound, &w)| *bound += i64::from(w).abs());
+        }
+        bound.iter_mut().for_each(|bound| *bound *= most);
+        let Some(c) = bound.iter().position(|&bound| bound > i64::from(i32::MAX)) else { return Ok(bound) };
+        Err(Reason::new(format!("the accumulator of output channel {c} may reach {}", bound[c]))
+            .supported(format!("at most {}", i32::MAX))
+            .help("split the product along its inputs, or leave it in fp32"))
+    }
+}
+
 impl Site<'_, '_> {
     /// Lowers a product to output 0.
     pub fn product(&mut self, product: Product<'_>) -> Result<(), Reason> {
@@ -146,25 +162,14 @@ struct Sums {
 }
 
 impl Sums {
-    /// Proves that no accumulator leaves i32.
+    /// Bytes less their zero point are summed as bytes from a start value, so on the way both count.
     fn new(product: &Product<'_>, zero_point: u8) -> Result<Self, Reason> {
-        let channels = product.scale.len();
-        let mut sums = vec![(0i64, 0i64); channels];
-        for row in product.weights.chunks(channels.max(1)) {
-            for ((sum, magnitude), &w) in sums.iter_mut().zip(row) {
-                *sum += i64::from(w);
-                *magnitude += i64::from(w).abs();
-            }
+        let bound = product.bound(255 + i64::from(zero_point))?;
+        let mut sums = vec![0i64; bound.len()];
+        for row in product.weights.chunks(bound.len().max(1)) {
+            sums.iter_mut().zip(row).for_each(|(sum, &w)| *sum += i64::from(w));
         }
-        let worst = |&(_, magnitude): &(i64, i64)| magnitude * (255 + i64::from(zero_point));
-        let bound: Vec<i64> = sums.iter().map(worst).collect();
-        if let Some(c) = bound.iter().position(|&bound| bound > i64::from(i32::MAX)) {
-            let found = format!("the accumulator of output channel {c} may reach {}", bound[c]);
-            return Err(Reason::new(found)
-                .supported(format!("at most {}", i32::MAX))
-                .help("split the product along its inputs, or leave it in fp32"));
-        }
-        let start = sums.iter().map(|&(sum, _)| (-i64::from(zero_point) * sum) as i32).collect();
+        let start = sums.iter().map(|&sum| (-i64::from(zero_point) * sum) as i32).collect();
         Ok(Self { start, bound })
     }
 

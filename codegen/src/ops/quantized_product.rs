@@ -27,11 +27,11 @@ pub fn bytes(dtype: DataType, inverse: f32) -> Output {
 }
 
 /// All integers up to this magnitude are f32 numbers.
-const EXACT: u64 = 1 << 24;
+const EXACT: i64 = 1 << 24;
 
 /// Checks that a product's numbers fit its shapes and that no accumulator leaves i32, whatever the activations are. The
 /// greatest magnitude that one may reach.
-pub fn verify(product: &Product<'_>, x: [usize; 4], channels: usize, dtype: DataType) -> Result<u64, Reason> {
+pub fn verify(product: &Product<'_>, x: [usize; 4], channels: usize, dtype: DataType) -> Result<i64, Reason> {
     let [kernel_h, kernel_w] = product.window.kernel;
     let inputs = if product.depthwise { 1 } else { x[3] };
     let weights = kernel_h.saturating_mul(kernel_w).saturating_mul(inputs).saturating_mul(channels);
@@ -43,21 +43,8 @@ pub fn verify(product: &Product<'_>, x: [usize; 4], channels: usize, dtype: Data
         let found = format!("{} scales and {} biases", product.scale.len(), product.bias.len());
         return Err(Reason::new(found).supported(format!("{channels}, one an output channel")));
     }
-    let mut magnitude = vec![0u64; channels];
-    for row in product.weights.chunks(channels.max(1)) {
-        magnitude.iter_mut().zip(row).for_each(|(m, w)| *m += u64::from(w.unsigned_abs()));
-    }
-    let most = if zero_point(dtype) == 0 { 255 } else { 128 };
-    let worst = |&m: &u64| m.saturating_mul(most);
-    match magnitude.iter().position(|m| worst(m) > i32::MAX as u64) {
-        None => Ok(magnitude.iter().map(worst).max().unwrap_or(0)),
-        Some(c) => {
-            let found = format!("the accumulator of output channel {c} may reach {}", worst(&magnitude[c]));
-            Err(Reason::new(found)
-                .supported(format!("at most {}", i32::MAX))
-                .help("split the product along its inputs, or leave it in fp32"))
-        }
-    }
+    let bound = product.bound(if zero_point(dtype) == 0 { 255 } else { 128 })?;
+    Ok(bound.into_iter().max().unwrap_or(0))
 }
 
 /// Computes a product of NHWC `x`; the result has NHWC shape `y`. `summand` is the tensor of `stages.sum`.

@@ -11,6 +11,7 @@
 use crate::attributes::Attributes;
 use crate::build::{Uses, attributes, constant};
 use crate::graph::{Edge, Graph, NodeId};
+pub use crate::lower::Activation;
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
@@ -23,19 +24,6 @@ pub enum Kind {
     Depthwise,
     /// MatMul of an activation with weights.
     MatMul,
-}
-
-/// What is applied to the sums and the bias.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
-    /// Nothing.
-    Linear,
-    /// `max(v, 0)`.
-    Relu,
-    /// `min(max(v, 0), 6)`.
-    Relu6,
-    /// `v` or `alpha * v`.
-    LeakyRelu(f32),
 }
 
 /// A residual sum behind a layer: `relu(layer + summand)`.
