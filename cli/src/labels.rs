@@ -64,16 +64,16 @@ pub(crate) fn problems(path: &Path, bad: &[String], all: usize, supported: &str)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
         let path = folder.join(name);
         std::fs::write(&path, text).unwrap();
         path
     }
 
-    fn found(problems: Result<impl Sized, Problems>) -> Vec<String> {
+    pub(crate) fn found(problems: Result<impl Sized, Problems>) -> Vec<String> {
         problems.err().unwrap().0.into_iter().map(|p| p.reason.found).collect()
     }
 

@@ -1,14 +1,17 @@
 //! What the quantizer may leave out: equalisation and bias correction mean what they say, help where they should, and
-//! are decided by measurement.
+//! are decided by measurement; and so are the layers that a target keeps in fp32.
 #[path = "optimise/network.rs"]
 #[allow(dead_code, reason = "its networks are the optimiser's; only its builder is used here")]
 mod network;
+#[path = "quantize_choices/target.rs"]
+mod target;
+
 use bakelite_codegen::calibrate::{Method, Sample};
 use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::ops::Products;
 use bakelite_codegen::quantize::channels::{self, Channels};
 use bakelite_codegen::quantize::layer::{self, Layer};
-use bakelite_codegen::quantize::{Choice, Options, Report, Switch, Target, Why, equalise, quantize_to};
+use bakelite_codegen::quantize::{Choice, Options, Report, Switch, Why, equalise};
 use bakelite_codegen::tensor::{DataType, Tensor};
 use bakelite_codegen::{graphdef, interpret, optimise};
 use network::{Network, random};
@@ -148,7 +151,6 @@ fn both_help_where_they_should_and_say_how_much() {
     assert_eq!(corrected.on, with > without + 0.1, "{corrected}");
 }
 
-/// One layer with rounded weights on all-positive inputs: its mean error is nearly gone.
 /// A detector's end: which pixels score highest, as numbers.
 fn ranked(n: &mut Network, y: Edge) -> Edge {
     let shape = n.constant(Tensor::ints(&[1, 125]));
@@ -234,6 +236,7 @@ fn what_no_layer_is_behind_is_not_scaled() {
     assert!(chains.is_none());
 }
 
+/// One layer with rounded weights on all-positive inputs: its mean error is nearly gone.
 #[test]
 fn a_corrected_bias_takes_the_mean_error_away() {
     let mut n = Network::new(&[-1, 6, 6, 4]);
@@ -285,73 +288,4 @@ fn decisions_do_not_depend_on_the_number_of_threads() {
         })
     };
     assert_eq!(bytes(1), bytes(3));
-}
-
-/// Scores of five classes, the pictures' classes being what fp32 says; one range a layer and no repair make int8 bad.
-fn classifier() -> (Graph, Vec<Sample>, Vec<usize>, Options) {
-    let mut n = Network::new(&[-1, 6, 6, 4]);
-    let y = uneven(&mut n, "Relu");
-    let axes = n.constant(Tensor::ints(&[1, 2]));
-    let y = n.with("Mean", &[y, axes], |a| a.bool("keep_dims", false));
-    let graph = n.finish(y);
-    let data = samples(60);
-    let best = |y: Vec<f32>| (0..y.len()).max_by(|&a, &b| y[a].total_cmp(&y[b])).unwrap();
-    let labels = data.iter().map(|s| best(run(&graph, s, "y"))).collect();
-    let options = Options {
-        inputs: vec!["x".into()],
-        outputs: vec!["y".into()],
-        per_tensor: true,
-        equalise: Switch::Off,
-        correct_bias: Switch::Off,
-        ..Options::default()
-    };
-    (graph, data, labels, options)
-}
-
-#[test]
-fn a_target_keeps_the_fewest_of_the_worst_layers() {
-    let (graph, data, labels, options) = classifier();
-    let reach = |points| {
-        let target = Target { points, samples: &data, labels: &labels };
-        let done = quantize_to(graph.clone(), &options, &samples(24), Some(&target), &mut |_, _, _| {});
-        done.unwrap()
-    };
-    let (_, loose) = reach(100.0);
-    let loose = loose.target.unwrap();
-    assert_eq!((loose.fp32, loose.kept.len(), loose.mixed), (60, 0, loose.int8), "{loose}");
-    assert!(loose.int8 < 60, "int8 must lose something for this test to mean anything: {loose}");
-
-    let (strict, report) = reach(0.0);
-    let reached = report.target.unwrap();
-    assert_eq!(reached.mixed, 60, "{reached}");
-    assert!(!reached.kept.is_empty(), "{reached}");
-    let mut ranked = report.sensitivity.clone();
-    ranked.sort_by(|a, b| a.sqnr.total_cmp(&b.sqnr));
-    let worst: Vec<_> = ranked.iter().take(reached.kept.len()).map(|s| s.node.clone()).collect();
-    assert_eq!(reached.kept, worst);
-    let right = data.iter().zip(&labels).filter(|(s, label)| {
-        let y = run(&strict, s, "y");
-        (0..y.len()).max_by(|&a, &b| y[a].total_cmp(&y[b]).then(b.cmp(&a))) == Some(**label)
-    });
-    assert_eq!(right.count(), 60);
-    bakelite_codegen::compile::compile(&strict, &Default::default())
-        .map(drop)
-        .expect("a mixed graph compiles");
-}
-
-#[test]
-fn a_class_that_the_output_does_not_have_is_an_error() {
-    let (graph, data, _, options) = classifier();
-    let target = Target { points: 1.0, samples: &data, labels: &[7; 60] };
-    let error = quantize_to(graph, &options, &samples(24), Some(&target), &mut |_, _, _| {}).unwrap_err();
-    assert!(error.to_string().contains("class 7 for an output of 5 scores"), "{error}");
-}
-
-#[test]
-fn a_layer_that_loses_nothing_is_told_from_one_that_does() {
-    let (graph, _, _, options) = classifier();
-    let options = Options { analyse: true, ..options };
-    let (_, report) = bakelite_codegen::quantize(graph, &options, &samples(24), &mut |_, _, _| {}).unwrap();
-    assert_eq!(report.sensitivity.len(), 3, "{:?}", report.sensitivity);
-    assert!(report.sensitivity.iter().all(|s| s.sqnr > 0.0 && s.sqnr < 100.0), "{:?}", report.sensitivity);
 }

@@ -1,14 +1,5 @@
 use super::*;
-
-fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
-    let path = folder.join(name);
-    std::fs::write(&path, text).unwrap();
-    path
-}
-
-fn found(problems: Result<impl Sized, Problems>) -> Vec<String> {
-    problems.err().unwrap().0.into_iter().map(|p| p.reason.found).collect()
-}
+use crate::labels::tests::{found, write};
 
 #[test]
 fn classes_outside_the_output_are_named() {
