@@ -93,14 +93,24 @@ impl<E> Params<E> {
         if enough { pack::short_steps(self.lanes(), self.weights(image).panels) } else { 0 }
     }
 
-    /// Where padding holds zeros, and enough of it: telling it apart costs more than 2 % of the taps.
+    /// What code it needs: the sum of its groups' different numbers of vectors (4 where they are whole groups of 64, 7 where
+    /// groups of 32 and 16 remain too), [`RUNS`] and [`PADDING`]. No other is compiled.
+    pub const fn forms(&self) -> usize {
+        let panels = self.y.channels.div_ceil(16);
+        let widths = panels % 4 + if panels < 4 { 0 } else { 4 };
+        let [rows, runs] = Runs::new(&self.x, &self.window).count;
+        let [kernel_h, kernel_w] = self.window.kernel;
+        // Where padding holds zeros, and enough of it: telling it apart costs more than 2 % of the taps.
+        let padding = self.zero_point == 0 && kernel_h * kernel_w > 1 && self.y.height <= 32;
+        widths + if rows * runs > 1 { RUNS } else { 0 } + if padding { PADDING } else { 0 }
+    }
+
+    /// The padding whose taps need not be computed.
     #[inline(always)]
-    fn padding(&self, runs: Runs) -> Option<Padding> {
-        let Self { x, y, window, zero_point, .. } = *self;
+    fn padding(&self, runs: Runs) -> Padding {
+        let Self { x, window, .. } = *self;
         let columns = runs.count[1] == 1 && window.kernel[1] > 1 && x.channels.is_multiple_of(4);
-        let column = columns.then_some(x.channels / 4);
-        let padding = Padding { window, extent: [x.height, x.width], column };
-        (zero_point == 0 && window.kernel != [1, 1] && y.height <= 32).then_some(padding)
+        Padding { window, extent: [x.height, x.width], column: columns.then_some(x.channels / 4) }
     }
 
     /// Sees a packed image.
@@ -130,15 +140,14 @@ pub const fn candidates(channels: usize) -> &'static [usize] {
     if channels > 32 { &[6, 5, 4, 3, 2, 1] } else { &[12, 8, 6, 4, 2, 1] }
 }
 
-/// Which groups so many channels have, as the sum of their different numbers of vectors: 4 where they are whole groups of
-/// 64, 7 where groups of 32 and 16 remain too. No code is compiled for others.
-pub const fn widths(channels: usize) -> usize {
-    let panels = channels.div_ceil(16);
-    panels % 4 + if panels < 4 { 0 } else { 4 }
-}
+/// Of [`Params::forms`]: taps are several runs.
+pub const RUNS: usize = 8;
 
-/// All widths.
-pub const ANY: usize = 7;
+/// Of [`Params::forms`]: taps on padding are left out.
+pub const PADDING: usize = 16;
+
+/// All forms.
+pub const ANY: usize = 31;
 
 pub use crate::igemm::rows;
 
@@ -181,12 +190,12 @@ pub fn reference<E: Epilogue>(
 }
 
 /// The fast form: tiles of MR pixels, or fewer where registers are. Any MR is right; [`candidates`]
-/// names those that may be fast. WIDTHS covers the [`widths`] of the output's channels.
+/// names those that may be fast. FORMS has those of [`Params::forms`].
 /// Kernel id: `igemm-{MR}x64c4-{isa}`.
 ///
 /// `x` reaches 3 bytes past the last window. Output bytes between the channels of `y` and its pixel pitch are left
 /// alone. It may be cut at any pixel, and at multiples of 64 channels.
-pub struct Conv<'a, const MR: usize, const WIDTHS: usize, E: Epilogue> {
+pub struct Conv<'a, const MR: usize, const FORMS: usize, E: Epilogue> {
     /// Shapes and epilogue.
     pub params: &'a Params<E>,
     /// The packed weights.
@@ -199,7 +208,7 @@ pub struct Conv<'a, const MR: usize, const WIDTHS: usize, E: Epilogue> {
     pub y: &'a mut [E::Out],
 }
 
-impl<'a, const MR: usize, const WIDTHS: usize, E: Epilogue> Split for Conv<'a, MR, WIDTHS, E> {
+impl<'a, const MR: usize, const FORMS: usize, E: Epilogue> Split for Conv<'a, MR, FORMS, E> {
     type Y = Grid<'a, E::Out>;
 
     fn take(&mut self) -> Self::Y {
@@ -210,11 +219,15 @@ impl<'a, const MR: usize, const WIDTHS: usize, E: Epilogue> Split for Conv<'a, M
     fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
         let Params { x, y, window, epilogue, .. } = self.params;
         let (pixels, channels) = (grid.pixels(), grid.channels());
+        let forms = self.params.forms();
+        assert!(forms & FORMS == forms, "a kernel of other forms");
         let runs = Runs::new(x, window);
+        let runs = if FORMS & RUNS == 0 { Runs { count: [1, 1], ..runs } } else { runs };
         let tracks = [Track::under(x, window), Track::positions(&grid), Track::plain(&epilogue.summand())];
         let walk = Walk::new([y.height, y.width], tracks, &pixels);
         // The code that it takes is worth it on the best instruction set alone.
-        let padding = if I::REGISTERS == 32 { self.params.padding(runs) } else { None };
+        let skips = FORMS & forms & PADDING != 0 && I::REGISTERS == 32;
+        let padding = skips.then(|| self.params.padding(runs));
         let walk = if padding.is_some() { walk } else { walk.joined() };
         let mut panels = self.weights.panels;
         let from_afar = panels.len() * 64 > NEAR;
@@ -226,7 +239,13 @@ impl<'a, const MR: usize, const WIDTHS: usize, E: Epilogue> Split for Conv<'a, M
                 continue;
             }
             let tiles = Tiles {
-                sums: Panels { runs, x: self.x, panels: now, short_steps: self.params.short_steps, padding },
+                panels: Panels {
+                    runs,
+                    x: self.x,
+                    panels: now,
+                    short_steps: self.params.short_steps,
+                    padding,
+                },
                 epilogue: *epilogue,
                 weights: self.weights,
                 ahead,
@@ -238,10 +257,10 @@ impl<'a, const MR: usize, const WIDTHS: usize, E: Epilogue> Split for Conv<'a, M
                 y: grid.again(),
             };
             match group.vectors {
-                4 if WIDTHS & 4 != 0 => igemm::run::<I, E, MR, 4>(isa, tiles),
-                2 if WIDTHS & 2 != 0 => igemm::run::<I, E, MR, 2>(isa, tiles),
-                1 if WIDTHS & 1 != 0 => igemm::run::<I, E, MR, 1>(isa, tiles),
-                vectors => panic!("a group of {vectors} vectors in a kernel for widths {WIDTHS}"),
+                4 if FORMS & 4 != 0 => igemm::run::<I, E, MR, 4>(isa, tiles),
+                2 if FORMS & 2 != 0 => igemm::run::<I, E, MR, 2>(isa, tiles),
+                1 if FORMS & 1 != 0 => igemm::run::<I, E, MR, 1>(isa, tiles),
+                _ => unreachable!("the forms have the groups"),
             }
         }
     }

@@ -7,9 +7,8 @@
 use crate::epilogue::Epilogue;
 use crate::isa::{Isa, Kernel, Rows};
 use crate::pack::Runs;
-use crate::tile::{Sums, Tile, Tiles};
+use crate::tile::{Tile, Tiles};
 use crate::window::Window;
-use core::ops::Range;
 
 /// The rows of a tile of `vectors` where a kernel was asked for MR and the ISA has [`Isa::ROWS`] at most.
 pub const fn rows(mr: usize, vectors: usize, most: [usize; 3]) -> usize {
@@ -23,13 +22,13 @@ pub const fn rows(mr: usize, vectors: usize, most: [usize; 3]) -> usize {
 
 /// How an instruction set sums a tile.
 pub trait Gemm<I: Isa> {
-    /// [`Sums::sums`] of these panels.
+    /// Adds to `acc` the products of the tile's pixels with its channels, which are those of part `part` of the group.
     fn sums<const MR: usize, const NV: usize>(
         isa: I,
         panels: &Panels<'_>,
         acc: [[I::I32; NV]; MR],
         part: usize,
-        tile: Tile<'_>,
+        tile: Tile<'_, MR>,
     ) -> [[I::I32; NV]; MR];
 }
 
@@ -38,10 +37,7 @@ pub struct Direct;
 
 /// Runs the tiles with MR rows, or as many as fit.
 #[inline(always)]
-pub(crate) fn run<I: Isa, E: Epilogue, const MR: usize, const NV: usize>(
-    isa: I,
-    mut tiles: Tiles<'_, E, Panels<'_>>,
-) {
+pub(crate) fn run<I: Isa, E: Epilogue, const MR: usize, const NV: usize>(isa: I, mut tiles: Tiles<'_, E>) {
     match rows(MR, NV, I::ROWS) {
         // All tiles that a compiler chooses fit 32 registers: there is nothing to share.
         rows if rows == MR && I::REGISTERS == 32 => tiles.run::<I, MR, NV>(isa),
@@ -54,7 +50,7 @@ pub(crate) fn run<I: Isa, E: Epilogue, const MR: usize, const NV: usize>(
 }
 
 /// A group in tiles of MR × NV: a kernel of its own, so that those who come to the same tile share its code.
-struct Tiling<'a, E: Epilogue, const MR: usize, const NV: usize>(Tiles<'a, E, Panels<'a>>);
+struct Tiling<'a, E: Epilogue, const MR: usize, const NV: usize>(Tiles<'a, E>);
 
 impl<E: Epilogue, const MR: usize, const NV: usize> Kernel for Tiling<'_, E, MR, NV> {
     type Output = ();
@@ -88,43 +84,51 @@ pub(crate) struct Padding {
     pub(crate) column: Option<usize>,
 }
 
-/// The taps that a tile computes: rows; and columns, if not all for all its pixels.
-struct Inside {
-    rows: Range<usize>,
-    columns: Option<Columns>,
+/// The taps that a tile computes: rows, and runs in each.
+#[derive(Clone, Copy)]
+pub(crate) struct Taps {
+    /// The first row, and the one after the last.
+    rows: [usize; 2],
+    columns: Columns,
 }
 
-/// Columns of taps: before `first` the first pixel has them on padding, from `last` on the last pixel.
+/// Runs of a row of taps: the whole row, or a column each. Before `first` the tile's first pixel has them on padding, from
+/// `last` on the last pixel.
+#[derive(Clone, Copy)]
 struct Columns {
     first: usize,
     last: usize,
     count: usize,
+    /// From one to the next, in bytes.
+    pitch: usize,
     /// Steps of each.
     k4: usize,
 }
 
-impl Padding {
+impl Panels<'_> {
+    /// Those of a tile of MR pixels, of which the first is at `row` = [row, column] if all are in one row.
     #[inline(always)]
-    fn inside<const MR: usize>(&self, [oy, ox]: [usize; 2]) -> Inside {
-        let [extent, count] = [self.extent[1], self.window.kernel[1]];
-        let (first, last) =
-            (self.window.inside(1, ox, extent).start, self.window.inside(1, ox + MR - 1, extent).end);
-        let edge = self.column.filter(|_| first > 0 || last < count);
-        let columns = edge.map(|k4| Columns { first, last, count, k4 });
-        Inside { rows: self.window.inside(0, oy, self.extent[0]), columns }
+    pub(crate) fn taps<const MR: usize, const NV: usize>(&self, row: Option<[usize; 2]>) -> Taps {
+        let Runs { count: [rows, count], pitch: [_, pitch], .. } = self.runs;
+        let whole = Columns { first: 0, last: count, count, pitch, k4: self.runs.k4() };
+        match self.padding.zip(row) {
+            Some((padding, pixel)) => padding.inside::<MR, NV>(pixel, whole),
+            None => Taps { rows: [0, rows], columns: whole },
+        }
     }
 }
 
-impl Sums for Panels<'_> {
+impl Padding {
     #[inline(always)]
-    fn sums<I: Isa, const MR: usize, const NV: usize>(
-        &self,
-        isa: I,
-        acc: [[I::I32; NV]; MR],
-        part: usize,
-        tile: Tile<'_>,
-    ) -> [[I::I32; NV]; MR] {
-        I::Gemm::sums(isa, self, acc, part, tile)
+    fn inside<const MR: usize, const NV: usize>(&self, [oy, ox]: [usize; 2], whole: Columns) -> Taps {
+        let [extent, count] = [self.extent[1], self.window.kernel[1]];
+        let (first, last) =
+            (self.window.inside(1, ox, extent).start, self.window.inside(1, ox + MR - 1, extent).end);
+        // Only where it pays for its code: with few channels a run is short.
+        let edge = self.column.filter(|_| NV == 4 && (first > 0 || last < count));
+        let columns = edge.map_or(whole, |k4| Columns { first, last, count, pitch: 4 * k4, k4 });
+        let rows = self.window.inside(0, oy, self.extent[0]);
+        Taps { rows: [rows.start, rows.end], columns }
     }
 }
 
@@ -135,7 +139,7 @@ impl<I: Isa> Gemm<I> for Direct {
         panels: &Panels<'_>,
         acc: [[I::I32; NV]; MR],
         part: usize,
-        tile: Tile<'_>,
+        tile: Tile<'_, MR>,
     ) -> [[I::I32; NV]; MR] {
         panels.direct(isa, acc, part, tile)
     }
@@ -148,26 +152,18 @@ impl Panels<'_> {
         isa: I,
         mut acc: [[I::I32; NV]; MR],
         part: usize,
-        Tile { x: places, row, mut ahead, .. }: Tile<'_>,
+        Tile { x, taps, mut ahead }: Tile<'_, MR>,
     ) -> [[I::I32; NV]; MR] {
-        let Runs { count: [count_y, count_x], pitch, .. } = self.runs;
-        let k4 = self.runs.k4();
-        let inside = self.padding.zip(row).map(|(padding, pixel)| padding.inside::<MR>(pixel));
-        let Inside { rows, columns } = inside.unwrap_or(Inside { rows: 0..count_y, columns: None });
-        let mut panels = &self.panels[rows.start * count_x * k4 * NV..];
-        // Only where it pays for its code: with few channels a run is short.
-        let columns = columns.filter(|_| I::REGISTERS == 32 && NV == 4);
-        let whole = Columns { first: 0, last: count_x, count: count_x, k4 };
-        let pitch = if let Some(Columns { k4, .. }) = columns { [pitch[0], 4 * k4] } else { pitch };
-        let Columns { first, last, count, k4 } = columns.unwrap_or(whole);
-        for ky in rows {
+        let Runs { count: [_, runs], pitch: [pitch_y, _], .. } = self.runs;
+        let Taps { rows: [start, end], columns: Columns { first, last, count, pitch: pitch_x, k4 } } = taps;
+        let mut panels = &self.panels[start * runs * self.runs.k4() * NV..];
+        for ky in start..end {
             for kx in 0..count {
                 let (now, rest) = panels.split_at(k4 * NV);
                 panels = rest;
                 let (soon, later) = ahead.split_at(k4.min(ahead.len()));
                 ahead = later;
-                let places = places.plus(ky * pitch[0] + kx * pitch[1]);
-                let run = Run { x: Rows::<_, MR>::new(self.x, places, 4 * k4), panels: now, soon };
+                let run = Run { x: x.part(ky * pitch_y + kx * pitch_x, 4 * k4), panels: now, soon };
                 acc = match (kx < first, kx >= last) {
                     (true, false) if I::REGISTERS == 32 && NV == 4 => run.sums::<I, NV, 1, 0>(isa, acc, part),
                     (false, true) if I::REGISTERS == 32 && NV == 4 => run.sums::<I, NV, 0, 1>(isa, acc, part),

@@ -116,6 +116,12 @@ impl Runs {
         self.bytes.div_ceil(4)
     }
 
+    /// Bytes from the first of the first run to the last of the last.
+    #[inline(always)]
+    pub const fn reach(&self) -> usize {
+        (self.count[0] - 1) * self.pitch[0] + (self.count[1] - 1) * self.pitch[1] + 4 * self.k4()
+    }
+
     /// Groups of 4 bytes in all runs.
     #[inline(always)]
     pub const fn total_k4(&self) -> usize {

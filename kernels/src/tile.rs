@@ -1,42 +1,32 @@
 //! The loops around a tile, the same for every product: parts of a group, pixels, and the way out.
 //!
-//! A tile is any MR consecutive pixels ([`walk`](crate::walk)). One that lies in one row tells which, so that its taps
-//! on padding need not be computed.
+//! ```text
+//! for each part of the group's channels:            what is constant: start, scale, bias
+//!     for each tile of pixels (walk):               where x, y and the summand have them, checked once
+//!         sums, epilogue
+//! ```
 
 use crate::epilogue::Epilogue;
+use crate::igemm::{Gemm, Panels, Taps};
 use crate::isa::{Isa, Rows};
 use crate::pack::{Group, Weights};
-use crate::team::Grid;
-use crate::walk::{Places, Stretch, Walk};
-
-/// What a tile sums.
-pub(crate) trait Sums {
-    /// Adds to `acc` the products of the tile's pixels with its channels, which are those of part `part` of the group.
-    fn sums<I: Isa, const MR: usize, const NV: usize>(
-        &self,
-        isa: I,
-        acc: [[I::I32; NV]; MR],
-        part: usize,
-        tile: Tile<'_>,
-    ) -> [[I::I32; NV]; MR];
-}
+use crate::team::{Grid, GridTile};
+use crate::walk::{Stretch, Walk};
 
 /// MR pixels.
 #[derive(Clone, Copy)]
-pub struct Tile<'a> {
-    /// The first channel.
-    pub(crate) first: usize,
-    /// Where the windows of the pixels begin.
-    pub(crate) x: Places,
-    /// The first pixel's [row, column], if all are in one row.
-    pub(crate) row: Option<[usize; 2]>,
+pub struct Tile<'a, const MR: usize> {
+    /// The windows under them, from the first tap to the last.
+    pub(crate) x: Rows<'a, u8, MR>,
+    /// What there is to sum.
+    pub(crate) taps: Taps,
     /// To be prefetched on the way.
     pub(crate) ahead: &'a [[i8; 64]],
 }
 
 /// All pixels of one group of channels.
-pub(crate) struct Tiles<'a, E: Epilogue, S> {
-    pub(crate) sums: S,
+pub(crate) struct Tiles<'a, E: Epilogue> {
+    pub(crate) panels: Panels<'a>,
     /// A copy, so that the compiler knows that stores to `y` leave it alone.
     pub(crate) epilogue: E,
     pub(crate) weights: Weights<'a>,
@@ -53,75 +43,96 @@ pub(crate) struct Tiles<'a, E: Epilogue, S> {
     pub(crate) y: Grid<'a, E::Out>,
 }
 
-impl<E: Epilogue, S: Sums> Tiles<'_, E, S> {
+/// What all tiles of a part have in common.
+struct Part<'a, const NV: usize> {
+    /// Its number in the group, its first channel, and how many it has.
+    number: usize,
+    first: usize,
+    count: usize,
+    start: &'a [[i32; 16]; NV],
+    scale: &'a [[f32; 16]; NV],
+    bias: &'a [[f32; 16]; NV],
+}
+
+impl<E: Epilogue> Tiles<'_, E> {
     /// Computes the group, whose `vectors` is NV, by tiles of MR rows.
     #[inline(always)]
     pub(crate) fn run<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I) {
-        for part in 0..16 / I::LANES {
-            let first = self.group.first + part * NV * I::LANES;
+        let (Weights { start, scale, bias, .. }, panel) = (self.weights, self.group.first / 16);
+        let (start, scale, bias) = (of(start, panel), of(scale, panel), of(bias, panel));
+        for number in 0..16 / I::LANES {
+            let first = self.group.first + number * NV * I::LANES;
             if first < self.channels {
-                self.part::<I, MR, NV>(isa, part, first);
+                let count = (self.channels - first).min(NV * I::LANES);
+                self.part::<I, MR, NV>(isa, Part { number, first, count, start, scale, bias });
             }
         }
     }
 
-    /// All tiles of the `NV * LANES` channels from `first`.
+    /// All tiles of a part.
     #[inline(always)]
-    fn part<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I, part: usize, first: usize) {
+    fn part<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I, part: Part<'_, NV>) {
         let (mut walk, mut ahead) = (self.walk, self.ahead);
         let share = if ahead.is_empty() { 0 } else { ahead.len().div_ceil(self.pixels.div_ceil(MR)) };
-        while let Some(stretch) = walk.next::<MR>() {
+        while let Some(Stretch { places: [x, y, summand], row }) = walk.next::<MR>() {
             let (soon, later) = ahead.split_at(share.min(ahead.len()));
             ahead = later;
-            let tile = Tile { first, x: stretch.places[X], row: stretch.row, ahead: soon };
-            self.tile::<I, MR, NV>(isa, part, tile, stretch);
+            let x = Rows::<_, MR>::new(self.panels.x, x, self.panels.runs.reach());
+            let summand = E::SUMS.then(|| Rows::new(self.summand, summand.plus(part.first), part.count));
+            let tile = Tile { x, taps: self.panels.taps::<MR, NV>(row), ahead: soon };
+            let y = self.y.tile::<MR>(y, part.first, part.count);
+            // Narrower groups are the last ones, and slower instruction sets do not wait for memory.
+            if let Some(summand) = summand
+                && I::REGISTERS == 32
+                && NV == 4
+            {
+                (0..MR).filter_map(|m| summand.row(m).first()).for_each(|line| isa.prefetch(line));
+            }
+            let acc = I::Gemm::sums(isa, &self.panels, part.start::<I, MR>(isa), part.number, tile);
+            part.finish::<I, E, MR>(isa, &self.epilogue, acc, summand, y);
         }
     }
+}
 
+impl<const NV: usize> Part<'_, NV> {
+    /// What a tile's sums start with.
     #[inline(always)]
-    fn tile<I: Isa, const MR: usize, const NV: usize>(
-        &mut self,
-        isa: I,
-        part: usize,
-        tile: Tile<'_>,
-        stretch: Stretch<3>,
-    ) {
-        let first = tile.first;
-        let panel = self.group.first / 16;
-        let mut acc = [[isa.splat_i32(0); NV]; MR];
+    fn start<I: Isa, const MR: usize>(&self, isa: I) -> [[I::I32; NV]; MR] {
+        let mut start = [isa.splat_i32(0); NV];
         for s in 0..NV {
-            let start = isa.load_i32(&self.weights.start[panel + s], part);
-            for m in 0..MR {
-                acc[m][s] = start;
-            }
+            start[s] = isa.load_i32(&self.start[s], self.number);
         }
-        let [_, y, summand] = stretch.places;
-        let count = (self.channels - first).min(NV * I::LANES);
-        let summand = E::SUMS.then(|| Rows::<_, MR>::new(self.summand, summand.plus(first), count));
-        if let Some(summand) = summand
-            && I::REGISTERS == 32
-            && NV == 4
-        {
-            for m in 0..MR {
-                if let Some(line) = summand.row(m).first() {
-                    isa.prefetch(line);
-                }
-            }
-        }
-        let acc = self.sums.sums::<I, MR, NV>(isa, acc, part, tile);
+        [start; MR]
+    }
+
+    /// The epilogue of a tile.
+    #[inline(always)]
+    fn finish<I: Isa, E: Epilogue, const MR: usize>(
+        &self,
+        isa: I,
+        epilogue: &E,
+        acc: [[I::I32; NV]; MR],
+        summand: Option<Rows<'_, E::Summand, MR>>,
+        mut y: GridTile<'_, E::Out, MR>,
+    ) {
         let mut scale = [isa.splat_f32(0.0); NV];
         let mut bias = scale;
         for s in 0..NV {
-            scale[s] = isa.load_f32(&self.weights.scale[panel + s], part);
-            bias[s] = isa.load_f32(&self.weights.bias[panel + s], part);
+            scale[s] = isa.load_f32(&self.scale[s], self.number);
+            bias[s] = isa.load_f32(&self.bias[s], self.number);
         }
         const { assert!(MR <= 12) };
-        let mut y = self.y.tile::<MR>(y, first, count);
         unrolled!(m in 0 1 2 3 4 5 6 7 8 9 10 11; if m < MR {
             let summand = summand.map_or(&[][..], |summand| summand.row(m));
-            self.epilogue.finish::<I, NV>(isa, acc[m], scale, bias, summand, y.row(m));
+            epilogue.finish::<I, NV>(isa, acc[m], scale, bias, summand, y.row(m));
         });
     }
+}
+
+/// The vectors of a group.
+#[inline(always)]
+fn of<T, const NV: usize>(vectors: &[T], panel: usize) -> &[T; NV] {
+    vectors[panel..].first_chunk().expect("the image has whole groups")
 }
 
 /// A loop written out: LLVM keeps one with so large a body, and the sums that it indexes in memory.
@@ -133,6 +144,3 @@ macro_rules! unrolled {
     })*};
 }
 use unrolled;
-
-/// The tensor of a walk that is read; behind it are the output and the summand.
-const X: usize = 0;

@@ -1,4 +1,4 @@
-//! Output pixels in memory order, a tile of MR at a time, and where they lie in several tensors.
+//! Output pixels in memory order, by tiles of MR, and where they lie in several tensors.
 //!
 //! ```text
 //! place of pixel m = (m < wrap ? near : far) + m * step
@@ -9,8 +9,8 @@
 //! computes some pixels twice: cheaper than a narrow tile. Where rows, or all pixels, are fewer than MR, a tile has one or two
 //! pixels, the last of which fills it; kernels are compiled for narrow tiles too.
 //!
-//! Four numbers a tensor describe a tile, and each place takes three instructions where it is needed: a product with few
-//! channels takes no longer than that.
+//! Four numbers a tensor describe a tile, and the next tile's are some additions away: a product with few channels takes no
+//! longer than finding, and checking, every pixel's place would.
 
 use crate::team::Grid;
 use crate::window::{Place, Window};
@@ -52,6 +52,8 @@ impl Track {
 #[derive(Clone, Copy)]
 pub(crate) struct Walk<const T: usize> {
     tracks: [Track; T],
+    /// What is to be added to a row's end for the next row's first pixel, and for the next image's.
+    jumps: [[usize; T]; 2],
     /// Rows of an image, pixels of a row.
     extent: [usize; 2],
     /// Numbers of the first pixel and the one after the last.
@@ -63,6 +65,7 @@ pub(crate) struct Walk<const T: usize> {
 }
 
 /// Where the pixels of a tile are in one tensor: pixel m at `near + m * step`, or at `far + m * step` from m = `wrap` on.
+/// A tile in one row has `far` = `near`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Places {
     pub(crate) near: usize,
@@ -75,18 +78,7 @@ impl Places {
     /// Where pixel m is.
     #[inline(always)]
     pub(crate) fn at(&self, m: usize) -> usize {
-        // A way back over a row's unused end is a `far` below zero.
         (if m < self.wrap { self.near } else { self.far }).wrapping_add(m * self.step)
-    }
-
-    /// Where MR pixels are.
-    #[inline(always)]
-    pub(crate) fn all<const MR: usize>(&self) -> [usize; MR] {
-        let mut all = [0; MR];
-        for m in 0..MR {
-            all[m] = self.at(m);
-        }
-        all
     }
 
     /// The places that are `offset` further on.
@@ -102,19 +94,18 @@ impl Places {
         Self { near, far, step, ..self }
     }
 
-    /// Whether the first MR of these places are in `range`, which ends before half the address space; four comparisons.
+    /// Whether MR of these places are surely in `range`, which ends before half the address space. None is before `near` or
+    /// behind the last step from `far`; three comparisons that change from tile to tile.
     #[inline(always)]
     pub(crate) fn are_in<const MR: usize>(&self, range: &Range<usize>) -> bool {
-        let Self { near, far, step, wrap } = *self;
-        // Both pieces ascend without a wrap around: they begin inside, and MR steps are less than half the address space.
-        let inside = |first: usize, steps: usize| {
-            range.start <= first && first < range.end && first + steps * step < range.end
-        };
-        let second = far.wrapping_add(wrap.wrapping_mul(step));
-        step <= usize::MAX >> 8
-            && range.end <= usize::MAX >> 1
-            && (wrap == 0 || inside(near, wrap.min(MR) - 1))
-            && (wrap >= MR || inside(second, MR - 1 - wrap))
+        let Self { near, far, step, .. } = *self;
+        let last = (MR - 1).wrapping_mul(step);
+        range.end <= usize::MAX >> 1
+            && step <= usize::MAX >> 8
+            && last < range.end
+            && range.start <= near
+            && near <= far
+            && far < range.end - last
     }
 }
 
@@ -132,7 +123,8 @@ impl<const T: usize> Walk<T> {
     #[inline(always)]
     pub(crate) fn new(extent: [usize; 2], tracks: [Track; T], pixels: &Range<usize>) -> Self {
         let range = [pixels.start, pixels.end];
-        let mut walk = Self { tracks, extent, range, number: 0, pixel: [0; 2], at: [0; T] };
+        let mut walk =
+            Self { tracks, jumps: [[0; T]; 2], extent, range, number: 0, pixel: [0; 2], at: [0; T] };
         walk.seek(pixels.start);
         walk
     }
@@ -169,6 +161,10 @@ impl<const T: usize> Walk<T> {
         for t in 0..T {
             let Track { first, image, row, pixel } = self.tracks[t];
             self.at[t] = first + n * image + y * row + x * pixel;
+            // A way back over a row's unused end is a jump below zero.
+            let to_row = row.wrapping_sub(width.wrapping_mul(pixel));
+            self.jumps[0][t] = to_row;
+            self.jumps[1][t] = to_row.wrapping_add(image.wrapping_sub(height.wrapping_mul(row)));
         }
     }
 
@@ -179,32 +175,52 @@ impl<const T: usize> Walk<T> {
         if self.number == end {
             return None;
         }
-        let full = MR <= width && MR <= end - start;
-        if full && end - self.number < MR {
+        if MR > width || MR > end - start {
+            return Some(self.narrow());
+        }
+        if end - self.number < MR {
             self.seek(end - MR);
         }
-        let count = if full { MR } else { (end - self.number).min(width).min(2) };
         let wrap = width - self.pixel[1];
-        let last_row = self.pixel[0] + 1 == height;
-        let row = (full && MR <= wrap).then_some(self.pixel);
+        let row = (MR <= wrap).then_some(self.pixel);
+        let jump = self.jumps[usize::from(self.pixel[0] + 1 == height)];
+        let mut places = [Places { near: 0, far: 0, step: 0, wrap }; T];
+        for t in 0..T {
+            let (near, step) = (self.at[t], self.tracks[t].pixel);
+            let jumped = near.wrapping_add(jump[t]);
+            places[t] = Places { near, far: if MR > wrap { jumped } else { near }, step, wrap };
+            self.at[t] = (if MR >= wrap { jumped } else { near }).wrapping_add(MR * step);
+        }
+        self.count(MR, wrap);
+        Some(Stretch { places, row })
+    }
+
+    /// A tile of one or two pixels: pixel 1 fills it, or pixel 0 if it is alone.
+    #[inline(always)]
+    fn narrow(&mut self) -> Stretch<T> {
+        let ([height, width], [_, end]) = (self.extent, self.range);
+        let (wrap, count) = (width - self.pixel[1], (end - self.number).min(width).min(2));
+        let jump = self.jumps[usize::from(self.pixel[0] + 1 == height)];
         let mut places = [Places { near: 0, far: 0, step: 0, wrap: 1 }; T];
         for t in 0..T {
-            let Track { image, row, pixel, .. } = self.tracks[t];
-            let to_image = if last_row { image.wrapping_sub(height * row) } else { 0 };
-            let jump = row.wrapping_sub(width.wrapping_mul(pixel)).wrapping_add(to_image);
-            let (near, far) = (self.at[t], self.at[t].wrapping_add(jump));
-            let wrapped = Places { near, far, step: pixel, wrap };
-            // Pixel 1 fills a narrow tile, or pixel 0 if it is alone.
-            let narrow = Places { near, far: wrapped.at(count - 1), step: 0, wrap: 1 };
-            places[t] = if full { wrapped } else { narrow };
-            self.at[t] = wrapped.at(count);
+            let (near, step) = (self.at[t], self.tracks[t].pixel);
+            let place =
+                |m: usize| near.wrapping_add(m * step).wrapping_add(if m < wrap { 0 } else { jump[t] });
+            (places[t].near, places[t].far, self.at[t]) = (near, place(count - 1), place(count));
         }
+        self.count(count, wrap);
+        Stretch { places, row: None }
+    }
+
+    /// Goes on by `count` pixels, of which `wrap` are in this row.
+    #[inline(always)]
+    fn count(&mut self, count: usize, wrap: usize) {
         self.number += count;
         self.pixel[1] += count;
         if count >= wrap {
+            let last_row = self.pixel[0] + 1 == self.extent[0];
             self.pixel = [if last_row { 0 } else { self.pixel[0] + 1 }, count - wrap];
         }
-        Some(Stretch { places, row })
     }
 }
 

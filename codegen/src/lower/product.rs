@@ -105,8 +105,7 @@ impl Site<'_, '_> {
         let params = conv::Params { short_steps, ..params };
         let work = self.tile(cost::Shape::new(&params, o.summand.is_some()));
         let work = cost::Tiled { short_steps, ..work };
-        let widths = conv::widths(params.y.channels);
-        let call = Call::new(format!("conv::Conv::<{}, {widths}, _>", work.rows), &params);
+        let call = Call::new(format!("conv::Conv::<{}, {}, _>", work.rows, params.forms()), &params);
         let call = call.id(work.id()).work(Work::Product(work));
         self.call(o.bind(call.field("weights", Field::Weights(image))));
         Ok(())

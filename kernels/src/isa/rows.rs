@@ -28,7 +28,7 @@ impl<'a, T, const MR: usize> Rows<'a, T, MR> {
     #[inline(always)]
     fn pointer(&self, m: usize) -> *const T {
         assert!(m < MR, "there are MR rows");
-        // SAFETY: `new` proved that `len` elements from each of MR places are in the slice.
+        // SAFETY: `new` proved that `len` elements from each place are in the slice.
         unsafe { self.base.add(self.places.at(m)) }
     }
 
@@ -37,6 +37,22 @@ impl<'a, T, const MR: usize> Rows<'a, T, MR> {
     pub(crate) fn row(&self, m: usize) -> &'a [T] {
         // SAFETY: `pointer` has `len` elements of a slice that lives for 'a behind it.
         unsafe { slice::from_raw_parts(self.pointer(m), self.len) }
+    }
+
+    /// `len` elements of each row, from `first` on.
+    ///
+    /// # Panics
+    /// If a row has fewer.
+    #[inline(always)]
+    pub(crate) fn part(&self, first: usize, len: usize) -> Self {
+        assert!(first <= self.len && len <= self.len - first, "a part that reaches past its rows");
+        Self { places: self.places.plus(first), len, ..*self }
+    }
+
+    /// Where the rows begin in their slice.
+    #[inline(always)]
+    pub(crate) fn places(&self) -> [usize; MR] {
+        core::array::from_fn(|m| self.places.at(m))
     }
 }
 
@@ -66,21 +82,27 @@ mod tests {
         let rows = Rows::<_, 4>::new(&x, places, 6);
         assert_eq!([0, 1, 2, 3].map(|m| rows.row(m)[0]), [1, 6, 21, 26]);
         assert_eq!((rows.row(3).len(), rows.fours(), rows.row_of_fours(3)), (6, 1, &[[26, 27, 28, 29]][..]));
+        assert_eq!((rows.part(2, 3).row(3), rows.places()), (&[28, 29, 30][..], [1, 6, 21, 26]));
     }
 
     #[test]
     fn no_row_leaves_the_slice() {
         let x = [0u8; 40];
+        let fails =
+            |f: &dyn Fn() -> usize| std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err();
         let new = |near, far, step, wrap, len| {
             let places = Places { near, far, step, wrap };
-            std::panic::catch_unwind(|| Rows::<_, 4>::new(&x, places, len).row(3).len()).is_ok()
+            !fails(&|| Rows::<_, 4>::new(&x, places, len).row(3).len())
         };
-        assert!(new(0, 0, 10, 4, 10) && new(0, 10, 5, 2, 15) && new(40, 0, 0, 4, 0));
+        assert!(new(0, 0, 10, 4, 10) && new(0, 10, 5, 2, 15) && new(40, 40, 0, 4, 0));
         assert!(
             !new(0, 0, 10, 4, 11) && !new(1, 1, 10, 9, 10) && !new(0, 10, 5, 2, 16) && !new(0, 0, 0, 4, 41)
         );
         // Places that wrap around, whole or in part.
         assert!(!new(20, usize::MAX - 20, 5, 2, 1) && !new(20, 0, usize::MAX / 2, 1, 1));
         assert!(!new(0, 0, 1 << 62, 4, 1) && !new(usize::MAX, 0, 1, 1, 1));
+        let rows = Rows::<_, 2>::new(&x, Places { near: 0, far: 0, step: 4, wrap: 2 }, 8);
+        assert!(!fails(&|| rows.part(8, 0).fours()));
+        assert!(fails(&|| rows.part(4, 5).fours()) && fails(&|| rows.part(9, 0).fours()));
     }
 }

@@ -39,7 +39,7 @@ impl Gemm<Avx2> for Proven {
         panels: &Panels<'_>,
         mut acc: [[__m256i; NV]; MR],
         part: usize,
-        tile: Tile<'_>,
+        tile: Tile<'_, MR>,
     ) -> [[__m256i; NV]; MR] {
         let add = match panels.short_steps {
             0 => return Direct::sums(isa, panels, acc, part, tile),
@@ -47,7 +47,7 @@ impl Gemm<Avx2> for Proven {
             2 | 3 => add::<2, MR>,
             _ => add::<4, MR>,
         };
-        add(isa, panels, part, &tile.x.all::<MR>(), NV, acc.as_flattened_mut());
+        add(isa, panels, part, &tile.x.places(), NV, acc.as_flattened_mut());
         acc
     }
 }
