@@ -3,16 +3,20 @@
 //! A product of `pixels` rows runs for each group of NV vectors of channels `tiles = ceil(pixels / MR)` tiles, and
 //!
 //! ```text
-//! tile   = runs * (k4 * (MR*NV * dot + step) + run) + MR*NV * (store + sum) + tile
+//! step   = max(MR*NV * dot, latency, (MR + NV) * load, bytes of its weights * stream)
+//! tile   = runs * (k4 * (step + loop) + run) + MR*NV * (store + sum) + crowd + tile
 //! layer  = Σ_groups parts * tiles * tile + weight bytes * (near | far)
 //! ```
 //!
-//! (more for each row above eight, whose addresses lack registers), where a step is 4 bytes of K, a run is a stretch of K that is consecutive in memory, and `parts` is how often an
-//! instruction set with narrow vectors takes a group of channels. The last tile moves back, so it costs a whole one:
-//! that is how tails count. Weights stream from where they fit beside each other between two inferences.
+//! where a step is 4 bytes of K, a run is a stretch of K that is consecutive in memory, weights stream if a group's are more
+//! than the first cache keeps, a crowd are more sums than the core can finish while it computes the next tile's, and `parts` is
+//! how often an instruction set with narrow vectors takes a group of channels. The last tile moves back, so it costs a whole
+//! one: that is how tails count. All weights come from where they fit beside each other between two inferences.
 //!
-//! A depthwise convolution interleaves the taps of a pixel, as far as the one before it has not, and finishes it; everything else costs by the bytes it moves.
-//! The numbers of each instruction set ([`Core`]) were fitted to profiles; `scripts/cost.py` compares them with new ones.
+//! A depthwise convolution interleaves the taps of a pixel, as far as the one before it has not, and finishes it; everything else
+//! costs by the bytes it moves. The numbers of each instruction set ([`Core`]) were fitted to measurements; `scripts/cost.py`
+//! compares them with new ones.
+
 use bakelite_kernels::pack::{self, Group, Runs};
 use bakelite_kernels::{Window, conv, dwconv};
 use cores::Unit;
@@ -122,13 +126,16 @@ impl Tiled {
         let group = |group: Group| {
             let rows = conv::rows(self.rows, group.vectors, core.rows);
             let sums = (rows * group.vectors) as f64;
-            let crowd = core.crowd.map(|cycles| rows.saturating_sub(cores::ROWS) as f64 * cycles);
-            let k = runs as f64
-                * (k4 as f64 * (sums * core.dot(self.short_steps) + core.step + crowd[0]) + core.run);
+            let loads = (rows + group.vectors) as f64 * core.load;
+            let streamed = runs * k4 * group.vectors * 64 > cores::FIRST_CACHE;
+            let stream = if streamed { (group.vectors * 64) as f64 * core.stream } else { 0.0 };
+            let step = (sums * core.dot(self.short_steps)).max(core.latency).max(loads).max(stream);
+            let k = runs as f64 * (k4 as f64 * (step + core.step) + core.run);
             let finish = sums * if sum { core.store + core.sum } else { core.store };
+            let crowd = (sums - cores::CROWD).max(0.0) * core.crowd;
             let channels = (channels - group.first).min(16 * group.vectors);
             let parts = channels.div_ceil(group.vectors * core.lanes);
-            (parts * pixels.div_ceil(rows)) as f64 * (k + finish + core.tile + crowd[1])
+            (parts * pixels.div_ceil(rows)) as f64 * (k + finish + crowd + core.tile)
         };
         pack::groups(channels.next_multiple_of(16)).map(group).sum()
     }

@@ -27,8 +27,14 @@ pub struct Core {
     pub sum: f64,
     /// What a tile costs beside all that.
     pub tile: f64,
-    /// What each row above `ROWS` costs more, a step and a tile: there are too few registers for their addresses.
-    pub crowd: [f64; 2],
+    /// What each sum of a tile above [`CROWD`] costs more.
+    pub crowd: f64,
+    /// How long a dot product takes until the next one can add to it.
+    pub latency: f64,
+    /// Loading a vector, or a scalar into all lanes of one.
+    pub load: f64,
+    /// A byte of weights from the second cache, where the first one does not keep a group's.
+    pub stream: f64,
     /// Bytes of weights that stay near the core between two inferences.
     pub cache: usize,
     /// A byte of weights from there.
@@ -54,13 +60,16 @@ pub const CORES: [Core; 4] = [
         lanes: 16,
         registers: 32,
         rows: [6, 12, 12],
-        dot: [0.414; 4],
-        step: 1.6,
-        run: 2.2,
-        store: 4.0,
-        sum: 1.97,
-        tile: 20.0,
-        crowd: [0.33, 19.0],
+        dot: [0.5; 4],
+        step: 0.05,
+        run: 9.0,
+        store: 1.0,
+        sum: 1.15,
+        tile: 16.0,
+        crowd: 2.2,
+        latency: 4.0,
+        load: 0.5,
+        stream: 0.0325,
         cache: CACHE,
         near: 0.024,
         far: 0.082,
@@ -81,7 +90,10 @@ pub const CORES: [Core; 4] = [
         store: 0.0,
         sum: 0.48,
         tile: 50.7,
-        crowd: [0.0; 2],
+        crowd: 0.0,
+        latency: 0.0,
+        load: 0.0,
+        stream: 0.0,
         cache: CACHE,
         near: 0.037,
         far: 0.098,
@@ -102,7 +114,10 @@ pub const CORES: [Core; 4] = [
         store: 2.39,
         sum: 1.76,
         tile: 28.2,
-        crowd: [0.0; 2],
+        crowd: 0.0,
+        latency: 0.0,
+        load: 0.0,
+        stream: 0.0,
         cache: CACHE,
         near: 0.083,
         far: 0.095,
@@ -123,7 +138,10 @@ pub const CORES: [Core; 4] = [
         store: 79.0,
         sum: 0.0,
         tile: 0.0,
-        crowd: [0.0; 2],
+        crowd: 0.0,
+        latency: 0.0,
+        load: 0.0,
+        stream: 0.0,
         cache: CACHE,
         near: 0.0,
         far: 0.0,
@@ -139,11 +157,14 @@ pub const CORES: [Core; 4] = [
 const CACHE: usize = 12_000_000;
 const CALL: f64 = 100.0;
 
-/// Rows whose addresses have a general register each.
-pub(super) const ROWS: usize = 8;
+/// Sums that are finished while the next tile's are computed: more than that the core does not look ahead.
+pub(super) const CROWD: f64 = 16.0;
+
+/// Bytes of weights that the first cache keeps beside activations.
+pub(super) const FIRST_CACHE: usize = 32 << 10;
 
 /// The clock of the core that was measured.
-pub const GIGAHERTZ: f64 = 4.0;
+pub const GIGAHERTZ: f64 = 4.27;
 
 /// What the time of a kernel is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
