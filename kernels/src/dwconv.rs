@@ -75,11 +75,11 @@ impl<E> Params<E> {
         columns * quads
     }
 
-    /// How many of an output's quads are not the last one's, where windows slide along a row: three columns of a quad.
+    /// How many of an output's quads are not the last one's, where windows of 3x3 slide along a row.
     #[inline(always)]
     pub const fn slides(&self) -> Option<usize> {
-        let Window { stride, dilation, .. } = self.window;
-        if self.axis() == 1 || self.quads()[0] != 3 || self.quads()[1] != 1 {
+        let Window { kernel: [kernel_h, kernel_w], stride, dilation, .. } = self.window;
+        if kernel_h != 3 || kernel_w != 3 {
             return None;
         }
         match self.fold() * stride[1] {

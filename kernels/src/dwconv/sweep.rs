@@ -1,8 +1,8 @@
 //! The loops of a depthwise convolution over the outputs of a row.
 //!
 //! ```text
-//! slide   3 columns of a quad, their 12 vectors of weights and 4 sums are held: 28 registers. An output interleaves the one
-//!         or two columns that the last has not
+//! slide   3x3: 3 columns of a quad, their 12 vectors of weights and 4 sums are held: 28 registers. An output interleaves the
+//!         one or two columns that the last has not; the loop is written out until columns are where they began, so that none moves
 //! each    any window: quads and weights pass through registers
 //! ```
 
@@ -127,14 +127,10 @@ impl<'a, E: Epilogue> Sweep<'a, E> {
         }
     }
 
-    /// Three columns of a quad each, of which the first was the last output's third.
+    /// Three columns of a quad each, of which NEW are not the last output's.
     #[inline(always)]
-    fn slide<I: Isa, const NEW: usize>(
-        &self,
-        isa: I,
-        grid: &mut Grid<'_, E::Out>,
-        Line { row, part, at, count, lanes }: Line,
-    ) {
+    fn slide<I: Isa, const NEW: usize>(&self, isa: I, grid: &mut Grid<'_, E::Out>, line: Line) {
+        let part = line.part;
         let (constants, panels) = (self.constants(part), self.panels(part));
         let mut w = [[isa.load_w(&panels[0], part.part); 4]; 3];
         for column in 0..3 {
@@ -142,38 +138,45 @@ impl<'a, E: Epilogue> Sweep<'a, E> {
                 w[column][s] = isa.load_w(&panels[4 * column + s], part.part);
             }
         }
-        let (mut third, mut at) = (self.quad::<I, 1>(isa, at), at);
-        let mut second = third;
-        if NEW == 1 {
-            third = self.quad::<I, 1>(isa, at + self.pitch[0]);
+        let y = self.outputs::<I>(grid, line);
+        let mut slide = Slide { isa, sweep: self, line, constants, w, y };
+        let mut a = slide.column(0, 0);
+        let mut b = if NEW == 1 { slide.column(0, 1) } else { a };
+        let (turn, mut i) = (if NEW == 1 { 3 } else { 2 }, 0);
+        while line.count - i >= turn {
+            let c = slide.column(i, 2);
+            if NEW == 1 {
+                slide.output(i, [a, b, c]);
+                a = slide.column(i + 1, 2);
+                slide.output(i + 1, [b, c, a]);
+                b = slide.column(i + 2, 2);
+                slide.output(i + 2, [c, a, b]);
+            } else {
+                slide.output(i, [a, slide.column(i, 1), c]);
+                a = slide.column(i + 1, 2);
+                slide.output(i + 1, [c, slide.column(i + 1, 1), a]);
+            }
+            i += turn;
         }
-        let mut y = self.outputs::<I>(grid, row, part, [count, lanes]);
-        for i in 0..count {
-            let mut x = [second, third, third];
-            if NEW == 2 {
-                x[0] = third;
-                x[1] = self.quad::<I, 1>(isa, at + self.pitch[0]);
+        for i in i..line.count {
+            let c = slide.column(i, 2);
+            if NEW == 1 {
+                slide.output(i, [a, b, c]);
+                (a, b) = (b, c);
+            } else {
+                slide.output(i, [a, slide.column(i, 1), c]);
+                a = c;
             }
-            x[2] = self.quad::<I, 1>(isa, at + 2 * self.pitch[0]);
-            let mut acc = constants.start::<I>(isa, part.part);
-            for column in 0..3 {
-                for s in 0..4 {
-                    acc[s] = isa.dot4(acc[s], x[column][s], w[column][s]);
-                }
-            }
-            let summand = self.summand(row, i, part);
-            constants.finish(isa, &self.epilogue, part.part, acc, summand, y.output(i));
-            (second, third) = (x[1], x[2]);
-            at += self.step;
         }
     }
 
     /// Each output by itself.
     #[inline(always)]
-    fn each<I: Isa>(&self, isa: I, grid: &mut Grid<'_, E::Out>, Line { row, part, at, count, lanes }: Line) {
+    fn each<I: Isa>(&self, isa: I, grid: &mut Grid<'_, E::Out>, line: Line) {
+        let Line { row, part, at, .. } = line;
         let (constants, [columns, quads]) = (self.constants(part), self.quads);
-        let mut y = self.outputs::<I>(grid, row, part, [count, lanes]);
-        for i in 0..count {
+        let mut y = self.outputs::<I>(grid, line);
+        for i in 0..line.count {
             let (mut acc, mut panels) = (constants.start::<I>(isa, part.part), self.panels(part));
             for column in 0..columns {
                 let mut at = at + i * self.step + column * self.pitch[0];
@@ -239,9 +242,7 @@ impl<'a, E: Epilogue> Sweep<'a, E> {
     fn outputs<'y, I: Isa>(
         &self,
         grid: &'y mut Grid<'_, E::Out>,
-        row: Row,
-        Part { first, .. }: Part,
-        [count, lanes]: [usize; 2],
+        Line { row, part: Part { first, .. }, count, lanes, .. }: Line,
     ) -> Along<'y, E::Out> {
         let lanes = first.min(lanes)..(first + 4 * I::LANES).min(lanes);
         grid.along(row.position, [count, self.fold], lanes)
@@ -253,6 +254,40 @@ impl<'a, E: Epilogue> Sweep<'a, E> {
         // A part may begin behind the last pixels of a row: it has no outputs there, and no summand.
         let at = self.epilogue.summand().at(row.n, row.oy, row.ox + i * self.fold) + first;
         self.summand.get(at..).unwrap_or(&[])
+    }
+}
+
+/// What the outputs of a line have in common.
+struct Slide<'s, 'a, I: Isa, E: Epilogue> {
+    isa: I,
+    sweep: &'s Sweep<'a, E>,
+    line: Line,
+    constants: Constants<'a>,
+    w: [[I::W; 4]; 3],
+    y: Along<'s, E::Out>,
+}
+
+impl<I: Isa, E: Epilogue> Slide<'_, '_, I, E> {
+    /// Column k of output i: what takes the place of a fourth tap meets zero weights.
+    #[inline(always)]
+    fn column(&self, i: usize, k: usize) -> [I::X; 4] {
+        let Sweep { x, taps: [[a, b, c, _], _], pitch, step, .. } = *self.sweep;
+        let at = self.line.at + i * step + k * pitch[0];
+        self.isa.interleave4(self.isa.load_taps(x, at, [a, b, c, c]))
+    }
+
+    #[inline(always)]
+    fn output(&mut self, i: usize, x: [[I::X; 4]; 3]) {
+        let Line { row, part, .. } = self.line;
+        let mut acc = self.constants.start::<I>(self.isa, part.part);
+        for column in 0..3 {
+            for s in 0..4 {
+                acc[s] = self.isa.dot4(acc[s], x[column][s], self.w[column][s]);
+            }
+        }
+        let summand = self.sweep.summand(row, i, part);
+        let (epilogue, y) = (&self.sweep.epilogue, self.y.output(i));
+        self.constants.finish(self.isa, epilogue, part.part, acc, summand, y);
     }
 }
 
