@@ -3,15 +3,19 @@
 
     python3 -m venv inc  && inc/bin/pip install tensorflow-cpu==2.15.1 'numpy<2' neural-compressor==2.6 tf2onnx 'onnx<1.17'
     python3 -m venv nncf && nncf/bin/pip install nncf openvino onnxruntime onnx pillow numpy pycocotools
-    nncf/bin/python scripts/accuracy.py --inc inc/bin/python --work FOLDER [--network NAME ...] [--tool NAME ...]
+    nncf/bin/python scripts/accuracy.py --inc inc/bin/python --work FOLDER [--network NAME ...] [--tool NAME ...] [--paired]
 
-Samples are made once, as arrays that every tool reads. Results are kept in FOLDER, so that a run goes on where it stopped;
-`--again TOOL` forgets a tool's. fp32 is ONNX Runtime on the graph as tf2onnx converts it.
+Samples are made once, as arrays that every tool reads. Results and the outputs for every sample are kept in FOLDER, so that a
+run goes on where it stopped; `--again TOOL` forgets a tool's. fp32 is ONNX Runtime on the graph as tf2onnx converts it.
+
+`--paired` compares ours with the others sample by sample: how many only one of two gets right, the exact p of McNemar's test, and
+the difference with its 95 % interval by a paired bootstrap, over rows for AUC and over pictures for AP.
 """
 import argparse
 import contextlib
 import csv
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -98,6 +102,10 @@ def samples(name, work):
     return folder
 
 
+def outputs_file(folder, tool):
+    return folder / f"outputs-{tool.replace('--', '-')}.npy"
+
+
 def arrays(folder, letter, inputs):
     return [np.load(folder / f"{letter}{i}.npy") for i in range(len(inputs))]
 
@@ -181,7 +189,7 @@ def bakelite(name, folder, extra):
     """Ours, through compiled code; the cells of a row."""
     _, inputs, output, *_ = NETWORKS[name]
     tool = pathlib.Path(ARGS.bakelite or ROOT / "target/release/bakelite")
-    quantized, report = folder / f"ours{'-'.join(extra)}.pb", folder / "report.json"
+    quantized, report, predictions = (folder / f for f in (f"ours{'-'.join(extra)}.pb", "report.json", "predictions.npy"))
     calibration = [folder / f"c{i}.npy" for i in range(len(inputs))]
     subprocess.run([tool, "quantize", model(name), "--input", *inputs, "--output", output, "--calibration", *calibration,
                     "-o", quantized, *extra], check=True, stdout=subprocess.DEVNULL)
@@ -189,7 +197,8 @@ def bakelite(name, folder, extra):
     def evaluate(*options):
         feeds = ["--feed"] + [f"{n}={folder / f'x{i}.npy'}" for i, n in enumerate(inputs)]
         subprocess.run([tool, "eval", model(name), quantized, "--output", output, *options, "--json", report]
-                       + ([] if "map" in options else feeds), check=True, stdout=subprocess.DEVNULL)
+                       + ([] if "map" in options else feeds) + ["--predictions", predictions], check=True, stdout=subprocess.DEVNULL)
+        np.save(outputs_file(folder, "-".join(["bakelite", *extra])), np.load(predictions)[1])
         return json.loads(report.read_text())["models"][1]
 
     cells = []
@@ -204,7 +213,7 @@ def bakelite(name, folder, extra):
         cells = [f"top-1 {100 * found['top1']:.2f}", f"agrees {100 * found['agreement']:.1f} %"]
     elif name != "autoencoder":
         # Classes that nobody labelled: what fp32 says stands for them.
-        np.save(folder / "class.npy", np.load(folder / "fp32.npy").argmax(1))
+        np.save(folder / "class.npy", np.load(outputs_file(folder, "fp32")).argmax(1))
         cells = [f"agrees {100 * evaluate('--metric', 'top1', '--data', folder / 'class.npy')['top1']:.1f} %"]
     return cells if name == "wide_deep" else cells + [f"cosine {evaluate('--metric', 'cosine')['cosine']:.5f}"]
 
@@ -217,7 +226,7 @@ def outputs(name, tool, folder):
         command = [ARGS.inc, pathlib.Path(__file__).resolve(), "--work", pathlib.Path(ARGS.work).resolve(), "--worker", name]
         # It writes a workspace of its own where it runs.
         subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return np.load(folder / "inc.npy")
+        return np.load(outputs_file(folder, tool))
     return {"ort": ort, "nncf": nncf}[tool](name, folder, ARGS.inc)
 
 
@@ -229,8 +238,9 @@ def area(y, label):
     return (middle[label == 1].sum() - yes * (yes + 1) / 2) / (yes * (len(y) - yes))
 
 
-def average_precision(detections, side):
-    """COCO's AP and AP50 of rows (x1, y1, x2, y2, score, class)."""
+def matched(detections, side):
+    """What COCO's evaluation matches: for each category, by picture, scores, (thresholds, detections) of right ones and of
+    ignored ones, and how many objects there are. Detections are rows (x1, y1, x2, y2, score, class)."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -250,17 +260,37 @@ def average_precision(detections, side):
                     "categories": [{"id": i} for i in sorted({t["category_id"] for t in truth})]}
     coco.createIndex()
     run = COCOeval(coco, coco.loadRes(found), "bbox")
-    for step in (run.evaluate, run.accumulate, run.summarize):
-        step()
-    return run.stats[:2]
+    run.evaluate()
+    # By category, area (the first is all) and picture.
+    pictures, areas = picture + 1, len(run.params.areaRng)
+    each = [run.evalImgs[k * areas * pictures:][:pictures] for k in range(len(run.params.catIds))]
+    empty = (np.zeros(0), np.zeros((len(run.params.iouThrs), 0), bool), np.zeros((len(run.params.iouThrs), 0), bool), 0)
+    part = lambda e: empty if e is None else (np.array(e["dtScores"]), e["dtMatches"] > 0, e["dtIgnore"] > 0, int((e["gtIgnore"] == 0).sum()))
+    return [[part(e) for e in category] for category in each]
+
+
+def average_precision(matched, draw):
+    """AP at each threshold over the drawn pictures: the mean over categories of the precision at 101 recalls."""
+    all = []
+    for category in matched:
+        scores, right, ignored, objects = zip(*(category[i] for i in draw))
+        if sum(objects) == 0:
+            continue
+        order = np.argsort(-np.concatenate(scores), kind="mergesort")
+        right, ignored = (np.concatenate(v, 1)[:, order] for v in (right, ignored))
+        hits, misses = np.cumsum(right & ~ignored, 1), np.cumsum(~right & ~ignored, 1)
+        precision = np.maximum.accumulate((hits / np.maximum(hits + misses, 1))[:, ::-1], 1)[:, ::-1]
+        at = [np.searchsorted(h / sum(objects), np.linspace(0, 1, 101)) for h in hits]
+        all.append([np.append(p, 0)[np.minimum(i, len(p))].mean() for p, i in zip(precision, at)])
+    return np.mean(all, 0)
 
 
 def score(name, y, fp32, folder):
     """A row's cells."""
     if name == "centernet":
         with contextlib.redirect_stdout(sys.stderr):
-            ap, ap50 = average_precision(y.reshape(-1, 100, 6), NETWORKS[name][4])
-        return [f"AP {100 * ap:.2f}", f"AP50 {100 * ap50:.2f}"]
+            ap = average_precision(matched(y.reshape(-1, 100, 6), NETWORKS[name][4]), range(len(y)))
+        return [f"AP {100 * ap.mean():.2f}", f"AP50 {100 * ap[0]:.2f}"]
     y, fp32 = y.reshape(len(y), -1).astype("f8"), fp32.reshape(len(y), -1).astype("f8")
     cosine = np.mean((y * fp32).sum(1) / np.maximum(np.linalg.norm(y, axis=1) * np.linalg.norm(fp32, axis=1), 1e-30))
     cells = []
@@ -274,6 +304,50 @@ def score(name, y, fp32, folder):
     return cells + ([f"cosine {cosine:.5f}"] if y.shape[1] > 1 else [])
 
 
+def mcnemar(alone, other):
+    """Exact, two-sided: as if a fair coin had decided each sample that one of two alone gets right."""
+    n = alone + other
+    return min(1, 2 * sum(math.comb(n, i) for i in range(min(alone, other) + 1)) / 2**n)
+
+
+def paired(name, folder):
+    """Lines of ours against each other tool whose outputs are there."""
+    label = folder / "label.npy"
+    if name != "centernet" and not label.exists():
+        return
+    label = np.load(label) if label.exists() else None
+    kept = {tool: outputs_file(folder, tool) for tool in TOOLS}
+    ys = {tool: np.load(file) for tool, file in kept.items() if file.exists()}
+    ys = {tool: y.reshape(len(y), -1) for tool, y in ys.items()}
+    count = len(ys["bakelite"])
+    draws = np.random.default_rng(0).integers(0, count, (1000 if name == "centernet" else 10000, count))
+    if name == "centernet":
+        with contextlib.redirect_stdout(sys.stderr):
+            parts = {tool: matched(y.reshape(-1, 100, 6), NETWORKS[name][4]) for tool, y in ys.items()}
+        over = {tool: np.array([average_precision(part, draw).mean() for draw in draws]) for tool, part in parts.items()}
+        value = {tool: average_precision(part, range(count)).mean() for tool, part in parts.items()}
+    elif name == "wide_deep":
+        over = {tool: np.array([area(y[draw, 0], label[draw]) for draw in draws[:1000]]) for tool, y in ys.items()}
+        value = {tool: area(y[:, 0], label) for tool, y in ys.items()}
+    else:
+        over, value = {}, {}
+    for tool in (t for t in ys if t != "bakelite"):
+        if label is not None:
+            mine, theirs = ((y[:, 0] > 0.5 if name == "wide_deep" else y.argmax(1)) == label for y in (ys["bakelite"], ys[tool]))
+            alone, other = int((mine & ~theirs).sum()), int((theirs & ~mine).sum())
+            difference = mine.astype(float) - theirs
+            told(name, tool, "top-1", difference.mean(), difference[draws].mean(1), [alone, other, f"p {mcnemar(alone, other):.2f}"])
+        if tool in over:
+            what = "AP" if name == "centernet" else "AUC"
+            told(name, tool, what, value["bakelite"] - value[tool], over["bakelite"] - over[tool], [])
+
+
+def told(name, tool, what, value, drawn, more):
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    cells = [name, f"ours - {tool}", f"{what} {100 * value:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})", *map(str, more)]
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
 def main():
     for name in ARGS.network:
         folder = samples(name, pathlib.Path(ARGS.work))
@@ -285,9 +359,8 @@ def main():
                         cells = bakelite(name, folder, ["--per-tensor"] if "per-tensor" in tool else [])
                     else:
                         y = outputs(name, tool, folder)
-                        if tool == "fp32":
-                            np.save(folder / "fp32.npy", y)
-                        cells = score(name, y, np.load(folder / "fp32.npy"), folder)
+                        np.save(outputs_file(folder, tool), y)
+                        cells = score(name, y, np.load(outputs_file(folder, "fp32")), folder)
                     kept.write_text(json.dumps(cells))
                 except Exception as error:  # One tool's failure is a result too.
                     print(f"| {name} | {tool} | failed: {str(error).splitlines()[0][:100]} |", flush=True)
@@ -295,6 +368,8 @@ def main():
             cells = json.loads(kept.read_text())
             print(f"| {name} | {tool} | {' | '.join(cells)} |", flush=True)
             print(f"{time.time() - start:.0f} s", file=sys.stderr, flush=True)
+        if ARGS.paired:
+            paired(name, folder)
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -304,10 +379,11 @@ parser.add_argument("--bakelite", help="the tool; without it, target/release/bak
 parser.add_argument("--network", nargs="+", default=list(NETWORKS), choices=NETWORKS)
 parser.add_argument("--tool", nargs="+", default=TOOLS, choices=TOOLS)
 parser.add_argument("--again", nargs="+", default=[], choices=TOOLS)
+parser.add_argument("--paired", action="store_true", help="compare ours with each other tool, sample by sample")
 parser.add_argument("--worker", help=argparse.SUPPRESS)
 ARGS = parser.parse_args()
 if ARGS.worker:
     place = pathlib.Path(ARGS.work) / ARGS.worker
-    np.save(place / "inc.npy", neural_compressor(ARGS.worker, place))
+    np.save(outputs_file(place, "inc"), neural_compressor(ARGS.worker, place))
 else:
     main()
