@@ -9,6 +9,8 @@
 //! ```
 use crate::engine::Engine;
 use crate::{Outcome, files, progress};
+use bakelite::preprocess::Preprocess;
+use bakelite_codegen::calibrate::Source;
 use bakelite_codegen::error::{Problems, Reason};
 use std::path::PathBuf;
 
@@ -19,8 +21,11 @@ mod metrics;
 mod models;
 mod predict;
 mod report;
+mod score;
 
-use metrics::Metric;
+pub(crate) use data::Wanted;
+pub(crate) use metrics::Metric;
+pub(crate) use score::Scored;
 
 /// Measure models on labelled data, and compare them
 ///
@@ -100,23 +105,30 @@ pub(crate) struct Args {
     /// Write the numbers to a file too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the outputs too: f32 of shape [models, samples, elements]
+    #[arg(long, value_name = "FILE.npy")]
+    predictions: Option<PathBuf>,
 }
 
 /// Runs the subcommand.
 pub(crate) fn main(args: &Args) -> Outcome {
-    let preprocess = args.preprocess.parse().map_err(|e: bakelite::preprocess::Error| {
+    let preprocess: Preprocess = args.preprocess.parse().map_err(|e: bakelite::preprocess::Error| {
         Problems::file(Reason::new(e.to_string()).help("for instance --preprocess x/127.5-1"))
     })?;
     let mut models = models::read(args)?;
     let Some(first) = models.first() else { return Err(Problems::file(Reason::new("there is no model"))) };
-    let data = data::open(args, first, &preprocess)?;
-    let probe = data.sample(0)?;
+    let inputs: Vec<String> = first.inputs.iter().map(|&e| first.graph.name(e)).collect();
+    let data = data::open(&wanted(args, &preprocess), &first.graph, &inputs)?;
+    let probe = data.get(0)?;
     let elements = predict::prepare(&mut models, &probe)?;
     data.truth.check(args.metric, elements, &data.names)?;
     let bar = progress::bar("evaluating", data.count() as u64);
     let predictions = predict::predict(&models, &data, &|| bar.inc(1));
     bar.finish_and_clear();
     let predictions = predictions?;
+    if let Some(file) = &args.predictions {
+        files::write(file, &predict::array(&predictions))?;
+    }
     let columns = metrics::columns(args.metric, args.k.get(), &predictions, &data)?;
     let agreement = metrics::agreement(args.metric, &predictions);
     let report = report::Report::new(&models, &predictions, &columns, &agreement);
@@ -124,4 +136,15 @@ pub(crate) fn main(args: &Args) -> Outcome {
         files::write(file, &report.json(args.metric))?;
     }
     Ok(report.text())
+}
+
+fn wanted<'a>(args: &'a Args, preprocess: &'a Preprocess) -> Wanted<'a> {
+    Wanted {
+        data: args.data.as_deref(),
+        feed: &args.feed,
+        metric: args.metric,
+        classes_offset: args.classes_offset,
+        limit: args.limit.map(usize::from),
+        preprocess,
+    }
 }

@@ -2,15 +2,17 @@
 use crate::names::{self, Role};
 use crate::samples::{Samples, Target};
 use crate::shapes::{self, Named};
-use crate::{Outcome, files, labels, progress, ranges, report};
+use crate::{Outcome, files, progress, ranges, report};
 use bakelite::preprocess::Preprocess;
 use bakelite_codegen::calibrate::{Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
 use bakelite_codegen::graphdef;
-use bakelite_codegen::quantize::{Keep, OpSet, Options, Switch, Target as Allowed, quantize_to};
+use bakelite_codegen::quantize::{Keep, OpSet, Options, Outputs, Switch, quantize_to};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+mod target;
 
 /// Quantize a frozen fp32 graph to int8 with ranges measured on samples
 ///
@@ -34,7 +36,9 @@ Examples:
   bakelite quantize net.pb --calibration pictures/ --preprocess x/127.5-1 -o net8.pb
   bakelite quantize net.pb --input x --output Softmax --calibration batch.npy --preprocess x -o net8.pb
   bakelite quantize net.pb --calibration pictures/ --preprocess x/127.5-1 --save-ranges net.ranges -o net8.pb
-  bakelite quantize net.pb --ranges net.ranges -o net8.pb")]
+  bakelite quantize net.pb --ranges net.ranges -o net8.pb
+  bakelite quantize net.pb --calibration pictures/ --target-drop 0.5 --data labels.csv -o mixed.pb
+  bakelite quantize net.pb --calibration pictures/ --target-drop 1 --metric map --data coco/ -o mixed.pb")]
 pub(crate) struct Args {
     /// The frozen fp32 GraphDef, binary or text, or a SavedModel folder
     #[arg(value_name = "FP32.pb")]
@@ -80,26 +84,14 @@ pub(crate) struct Args {
     /// Take the mean error of the rounded weights out of the biases; auto: if it helps
     #[arg(long, value_name = "auto|on|off", default_value = "auto", value_parser = switch)]
     bias_correction: Switch,
-    /// Keep the fewest layers in fp32 with which top-1 drops by at most so many points on labelled pictures
-    #[arg(long, value_name = "POINTS", value_parser = points, requires = "labels")]
-    target_drop: Option<f64>,
-    /// The pictures for --target-drop: lines `file,class`, files relative to the list or absolute
-    #[arg(long, value_name = "labels.csv", requires = "target_drop")]
-    labels: Option<PathBuf>,
-    /// Added to every class of --labels
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
-    classes_offset: i64,
+    #[command(flatten)]
+    target: target::Args,
     /// TensorFlow's older op names alone (less accurate), _FusedQuantizedConv2D and its kind, or of each what keeps more
     #[arg(long, value_name = "auto|classic|fused", default_value = "auto", value_parser = op_set)]
     op_set: OpSet,
     /// Write what was done and what it costs, layer by layer: a page that opens from disk (.html), or numbers (.json)
     #[arg(long, value_name = "FILE.html|FILE.json")]
     report: Option<PathBuf>,
-}
-
-fn points(text: &str) -> Result<f64, String> {
-    let points: f64 = text.parse().map_err(|_| "expected a number of percentage points".to_owned())?;
-    if points.is_finite() && points >= 0.0 { Ok(points) } else { Err("expected zero or more".to_owned()) }
 }
 
 fn switch(text: &str) -> Result<Switch, String> {
@@ -152,9 +144,9 @@ pub(crate) fn main(args: &Args) -> Outcome {
     };
     let count = sources.count();
     let mut stages = progress::Stages::default();
-    let labelled = labelled(args, &graph, &options.inputs, &preprocess)?;
-    let target =
-        labelled.as_ref().map(|(points, samples, labels)| Allowed { points: *points, samples, labels });
+    let labelled = args.target.open(&graph, &options.inputs, &preprocess)?;
+    let score = |fp32: &Outputs, y: &Outputs| labelled.as_ref().map_or(Ok(f64::NAN), |l| l.score(fp32, y));
+    let target = labelled.as_ref().map(|l| args.target.allowed(l, &score));
     let told = &mut |what, done, total| stages.at(what, done, total);
     let (graph, done) = quantize_to(graph, &options, &sources, target.as_ref(), told)?;
     args.ranges.save(&done)?;
@@ -167,23 +159,6 @@ pub(crate) fn main(args: &Args) -> Outcome {
     let (file, nodes) = (args.o.display(), graph.nodes.len());
     let how = args.ranges.given().unwrap_or_else(|| format!("calibrated on {count} samples"));
     Ok(format!("{file}: {nodes} nodes, {how}\n{done}"))
-}
-
-/// The labelled pictures of a target: points, samples, classes.
-fn labelled(
-    args: &Args,
-    graph: &Graph,
-    inputs: &[String],
-    preprocess: &Preprocess,
-) -> Result<Option<(f64, Sources, Vec<usize>)>, Problems> {
-    let (Some(points), Some(list)) = (args.target_drop, &args.labels) else { return Ok(None) };
-    let [input] = inputs else {
-        let found = format!("--target-drop for a network of {} inputs", inputs.len());
-        return Err(Problems::file(Reason::new(found).supported("one input, of pictures")));
-    };
-    let (files, classes) = labels::csv(list, args.classes_offset, usize::MAX)?;
-    let samples = Samples::of_pictures(list, files, Target::of(graph, input)?, preprocess.clone())?;
-    Ok(Some((points, Sources(vec![samples]), classes)))
 }
 
 /// Samples of every input, as many of each.

@@ -114,13 +114,14 @@ fn saved_models_quantize_without_freezing() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codegen/tests/saved_model");
     for (name, input, output) in [("keras", "inputs", "output_0"), ("tf1", "image", "probabilities")] {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let [x, int8, json] = ["x.npy", "int8.pb", "numbers.json"].map(|f| folder.path().join(f));
+        let [x, int8, json, y] = ["x.npy", "int8.pb", "numbers.json", "y.npy"].map(|f| folder.path().join(f));
         let bytes = std::fs::read(fixtures.join(format!("{name}.x.bin"))).expect("a fixture");
         let floats: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&w| f32::from_le_bytes(w)).collect();
         std::fs::write(&x, npy::write(TensorRef::F32(&floats), &[2, 8, 8, 3])).expect("it takes files");
         let run = |command: &mut Command| {
             let output = command.output().expect("the tool starts");
             assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8_lossy(&output.stdout).into_owned()
         };
         let tool = || Command::new(env!("CARGO_BIN_EXE_bakelite"));
         let model = fixtures.join(name);
@@ -128,9 +129,19 @@ fn saved_models_quantize_without_freezing() {
         let feed = format!("{input}={}", x.display());
         let ends = ["--signature", "serving_default", "--feed", &feed, "--output", output];
         let how = ["--metric", "cosine", "--engine", "reference", "--json"];
-        run(tool().arg("eval").args([&model, &int8]).args(ends).args(how).arg(&json));
+        let mut eval = tool();
+        eval.arg("eval").args([&model, &int8]).args(ends).args(how).arg(&json);
+        run(eval.arg("--predictions").arg(&y));
+        let y = npy::parse(&std::fs::read(&y).expect("predictions")).expect("an array");
+        assert_eq!(y.shape[..2], [2, 2], "models and samples");
         let json: Value = serde_json::from_slice(&std::fs::read(json).expect("numbers")).expect("JSON");
         let cosine = json["models"][1]["cosine"].as_f64().unwrap_or_default();
         assert!(cosine > 0.999, "{name}: {json}");
+        let target = ["--target-drop", "1e-9", "--metric", "cosine", "--feed", &feed];
+        let mut quantize = tool();
+        quantize.arg("quantize").arg(&model).arg("--calibration").arg(&x).arg("-o").arg(&int8);
+        let told = run(quantize.args(target));
+        assert!(told.contains("target 0.000000001 points: cosine 100.00 in fp32"), "{name}: {told}");
+        assert!(told.contains("in fp32 (2 samples)"), "{name}: layers are kept: {told}");
     }
 }

@@ -53,7 +53,7 @@ use layer::Layer;
 use plan::Plan;
 pub use report::{Place, Report};
 pub use sensitivity::Sensitivity;
-pub use target::{Reached, Target};
+pub use target::{Outputs, Reached, Score, Target};
 
 /// Which of TensorFlow's names for the same arithmetic are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

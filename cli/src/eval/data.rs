@@ -1,15 +1,28 @@
 //! The data of an evaluation: samples for every input, and what is true of each.
 use super::labels::{self, Truth};
 use super::metrics::Metric;
-use super::models::Model;
-use super::{Args, metrics::average_precision::Frame};
+use super::metrics::average_precision::Frame;
 use crate::files;
+use crate::run::Binding;
 use crate::samples::{Samples, Target};
 use bakelite::preprocess::Preprocess;
+use bakelite_codegen::calibrate::{Sample, Source};
 use bakelite_codegen::error::{Problems, Reason};
-use bakelite_codegen::tensor::Tensor;
+use bakelite_codegen::graph::Graph;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What the command line says of data.
+pub(crate) struct Wanted<'a> {
+    /// Pictures with labels, or the labels of `feed`.
+    pub(crate) data: Option<&'a Path>,
+    /// Arrays in place of pictures, in the order of the inputs.
+    pub(crate) feed: &'a [Binding],
+    pub(crate) metric: Metric,
+    pub(crate) classes_offset: i64,
+    pub(crate) limit: Option<usize>,
+    pub(crate) preprocess: &'a Preprocess,
+}
 
 /// Samples and truths.
 pub(super) struct Data {
@@ -19,25 +32,23 @@ pub(super) struct Data {
     pub(super) names: Vec<String>,
 }
 
-impl Data {
-    /// How many samples there are.
-    pub(super) fn count(&self) -> usize {
+impl Source for Data {
+    fn count(&self) -> usize {
         self.names.len()
     }
     /// The tensors of sample `i`, one for each input.
-    pub(super) fn sample(&self, i: usize) -> Result<Vec<Arc<Tensor>>, Problems> {
+    fn get(&self, i: usize) -> Result<Sample, Problems> {
         self.sources.iter().map(|s| s.get(i).map(Arc::new)).collect()
     }
 }
 
-/// Opens what the command line names, for the inputs of the first model.
-pub(super) fn open(args: &Args, model: &Model, preprocess: &Preprocess) -> Result<Data, Problems> {
-    let names: Vec<String> = model.inputs.iter().map(|&e| model.graph.name(e)).collect();
-    let targets: Vec<Target> = names.iter().map(|n| Target::of(&model.graph, n)).collect::<Result<_, _>>()?;
-    let limit = args.limit.map_or(usize::MAX, usize::from);
-    match (&args.data, &args.feed[..], &targets[..]) {
-        (data, [_, ..], _) => rows(args, data.as_deref(), targets, limit, preprocess),
-        (Some(data), [], [target]) => pictures(args, data, target, limit, preprocess),
+/// Opens what the command line names, for some inputs of a graph.
+pub(super) fn open(wanted: &Wanted<'_>, graph: &Graph, inputs: &[String]) -> Result<Data, Problems> {
+    let targets: Vec<Target> = inputs.iter().map(|n| Target::of(graph, n)).collect::<Result<_, _>>()?;
+    let limit = wanted.limit.unwrap_or(usize::MAX);
+    match (wanted.data, wanted.feed, &targets[..]) {
+        (data, [_, ..], _) => rows(wanted, data, targets, limit),
+        (Some(data), [], [target]) => pictures(wanted, data, target, limit),
         (Some(_), [], targets) => Err(Problems::file(
             Reason::new(format!("pictures for {} inputs", targets.len()))
                 .help("name the one they are for with --input, or feed arrays with --feed"),
@@ -48,13 +59,7 @@ pub(super) fn open(args: &Args, model: &Model, preprocess: &Preprocess) -> Resul
     }
 }
 
-fn pictures(
-    args: &Args,
-    path: &Path,
-    target: &Target,
-    limit: usize,
-    preprocess: &Preprocess,
-) -> Result<Data, Problems> {
+fn pictures(args: &Wanted<'_>, path: &Path, target: &Target, limit: usize) -> Result<Data, Problems> {
     let (files, truth) = if path.is_dir() {
         folder(args, path, target, limit)?
     } else {
@@ -66,13 +71,13 @@ fn pictures(
         (files, Truth::Classes(classes.into_iter().map(|class| class as i64).collect()))
     };
     let names = files.iter().map(|f| f.display().to_string()).collect();
-    let samples = Samples::of_pictures(path, files, target.clone(), preprocess.clone())?;
+    let samples = Samples::of_pictures(path, files, target.clone(), args.preprocess.clone())?;
     Ok(Data { sources: vec![samples], truth, names })
 }
 
 /// Pictures of a folder: with their objects for map, else without labels.
 fn folder(
-    args: &Args,
+    args: &Wanted<'_>,
     path: &Path,
     target: &Target,
     limit: usize,
@@ -97,15 +102,14 @@ fn folder(
 }
 
 fn rows(
-    args: &Args,
+    args: &Wanted<'_>,
     data: Option<&Path>,
     targets: Vec<Target>,
     limit: usize,
-    preprocess: &Preprocess,
 ) -> Result<Data, Problems> {
     let mut sources = vec![];
     for (feed, target) in args.feed.iter().zip(targets) {
-        sources.push(Samples::open(&feed.file, target, preprocess.clone())?);
+        sources.push(Samples::open(&feed.file, target, args.preprocess.clone())?);
     }
     let truth = match data {
         Some(path) => labels::array(path, args.metric, args.classes_offset)?,

@@ -22,8 +22,15 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
+    /// Whether a lower number is the better one.
+    pub(crate) fn lower(self) -> bool {
+        match self {
+            Self::Mse => true,
+            Self::Top1 | Self::Topk | Self::Auc | Self::Map | Self::Cosine => false,
+        }
+    }
     /// The word of the command line.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Top1 => "top1",
             Self::Topk => "topk",

@@ -3,6 +3,8 @@
 use super::data::Data;
 use super::models::Model;
 use crate::engine::{Engine, Feeds, Network, Session};
+use bakelite::{TensorRef, npy};
+use bakelite_codegen::calibrate::Source;
 use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::interpret;
 use bakelite_codegen::ops::Products;
@@ -50,7 +52,7 @@ pub(super) fn predict(
 ) -> Result<Vec<Prediction>, Problems> {
     let runners: Vec<Runner<'_>> = models.iter().map(Runner::new).collect();
     let sample = |i: usize| {
-        let x = data.sample(i)?;
+        let x = data.get(i)?;
         let name = data.names.get(i).map_or("", String::as_str);
         let y = runners.iter().map(|r| r.run(&x, name)).collect::<Result<Vec<_>, _>>();
         step();
@@ -69,6 +71,15 @@ pub(super) fn predict(
         (data.count() * rayon::current_num_threads()) as f64 / total.as_secs_f64().max(1e-9)
     };
     Ok(columns.into_iter().map(|(outputs, total)| Prediction { outputs, speed: speed(total) }).collect())
+}
+
+/// All outputs as an `.npy` file of shape `[models, samples, elements]`.
+pub(super) fn array(predictions: &[Prediction]) -> Vec<u8> {
+    let samples = || predictions.iter().flat_map(|p| &p.outputs);
+    let values: Vec<f32> = samples().flatten().copied().collect();
+    let count = predictions.first().map_or(0, |p| p.outputs.len());
+    let elements = samples().next().map_or(0, Vec::len);
+    npy::write(TensorRef::F32(&values), &[predictions.len(), count, elements])
 }
 
 fn feeds(model: &Model, x: &[Arc<Tensor>]) -> Result<Feeds, Problems> {
