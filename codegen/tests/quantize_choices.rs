@@ -11,6 +11,7 @@ use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::ops::Products;
 use bakelite_codegen::quantize::channels::{self, Channels};
 use bakelite_codegen::quantize::layer::{self, Layer};
+use bakelite_codegen::quantize::report::Form;
 use bakelite_codegen::quantize::{Choice, Options, Report, Switch, Why, equalise};
 use bakelite_codegen::tensor::{DataType, Tensor};
 use bakelite_codegen::{graphdef, interpret, optimise};
@@ -257,6 +258,24 @@ fn a_corrected_bias_takes_the_mean_error_away() {
     };
     let (off, on) = (error(Switch::Off), error(Switch::On));
     assert!(on < off / 3.0, "{off} {on}");
+}
+
+#[test]
+fn layers_before_a_logarithm_that_layers_follow_stay_fp32() {
+    let convolutions = |followed| {
+        let mut n = Network::new(&[-1, 6, 6, 4]);
+        let y = n.conv("Conv2D", n.x, &[1, 1, 4, 8], "SAME");
+        let y = n.op("Square", &[y]);
+        let least = n.constant(Tensor::f32(vec![1], vec![1e-6]).unwrap());
+        let y = n.op("AddV2", &[y, least]);
+        let y = n.op("Log", &[y]);
+        let y = if followed { n.conv("Conv2D", y, &[1, 1, 8, 5], "SAME") } else { y };
+        let (_, report) = quantize(&n.finish(y), |_| {});
+        let places = report.places.into_iter().filter(|p| p.ops.starts_with("Conv2D"));
+        places.map(|p| (p.form, p.reason.contains("logarithm"))).collect::<Vec<_>>()
+    };
+    assert_eq!(convolutions(true), [(Form::Float, true), (Form::Int8, false)]);
+    assert_eq!(convolutions(false), [(Form::Int8, false)]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What the caller wants to stay fp32: nodes by name or by pattern, and the first layers.
+//! What stays fp32: nodes that the caller names, by name or by pattern, the first layers if the caller says so, and layers
+//! before [`logarithms`].
 //!
 //! Names are those of the optimised graph (`bakelite optimize` shows it). A layer stays fp32 whole if any node that it
 //! fuses is named.
@@ -8,6 +9,8 @@ use crate::ops::Op;
 use crate::quantize::layer::Layer;
 use std::collections::BTreeMap;
 use wildmatch::WildMatch;
+
+mod logarithms;
 
 /// Of near names, this many are listed.
 const LISTED: usize = 5;
@@ -47,6 +50,9 @@ impl Keep {
             let first = firsts(graph, layers).into_iter();
             kept.extend(first.map(|i| (layers[i].core, "kept: it is a first layer".to_owned())));
         }
+        let why = "a logarithm behind it would make its rounding a share of every value, the least too";
+        let before = logarithms::before(graph, layers).into_iter();
+        kept.extend(before.map(|i| (layers[i].core, why.to_owned())));
         for layer in layers {
             if let Some(why) = layer.nodes().find_map(|id| kept.get(&id)).cloned() {
                 kept.extend(layer.nodes().map(|id| (id, why.clone())));
