@@ -336,7 +336,7 @@ def paired(name, folder):
             mine, theirs = ((y[:, 0] > 0.5 if name == "wide_deep" else y.argmax(1)) == label for y in (ys["bakelite"], ys[tool]))
             alone, other = int((mine & ~theirs).sum()), int((theirs & ~mine).sum())
             difference = mine.astype(float) - theirs
-            told(name, tool, "top-1", difference.mean(), difference[draws].mean(1), [alone, other, f"p {mcnemar(alone, other):.2f}"])
+            told(name, tool, "accuracy" if name == "wide_deep" else "top-1", difference.mean(), difference[draws].mean(1), [alone, other, f"p {mcnemar(alone, other):.2f}"])
         if tool in over:
             what = "AP" if name == "centernet" else "AUC"
             told(name, tool, what, value["bakelite"] - value[tool], over["bakelite"] - over[tool], [])
