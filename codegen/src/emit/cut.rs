@@ -11,7 +11,8 @@ fn units(kernel: &str, work: &Work) -> Option<[usize; 2]> {
     if let Work::Product(product) = work {
         return Some([product.rows, 64]);
     }
-    match kernel {
+    let (path, _forms) = kernel.split_once("::<").unwrap_or((kernel, ""));
+    match path {
         "dwconv::DwConv" => Some([4, 64]),
         "pool::Max" | "pool::Average" | "combine::Channels" => Some([1, 64]),
         "combine::Pair" | "copy::Copy" | "decode::Decode" | "lut::Map" | "lut::PerChannel"

@@ -99,6 +99,7 @@ impl Operation for QuantizedPool {
         let params = pool::Params { x: x.place, y: y.place, ..params };
         let kernel = if self.average { "pool::Average" } else { "pool::Max" };
         let work = Work::windows(&params.window, y.elements());
+        let kernel = format!("{kernel}::<{}>", params.slides());
         site.call(Call::new(kernel, &params).work(work).read("x", x).write("y", y));
         Ok(())
     }
