@@ -4,6 +4,7 @@
 //! a Bitcast before and behind. Padding with 0 is right for both, since 0 is the code of 0.
 use crate::build::floats;
 use crate::graph::{Edge, Graph, NodeId};
+use crate::ops::Op;
 use crate::tensor::DataType;
 
 /// How a node carries bytes.
@@ -46,7 +47,9 @@ pub fn plain(dtype: DataType) -> DataType {
     if dtype == DataType::DtQint8 { DataType::DtInt8 } else { DataType::DtUint8 }
 }
 
-/// The outputs of a node.
+/// The outputs of a node; none of an op that is not known, since nothing is known of them either.
 pub fn outputs(graph: &Graph, id: NodeId) -> impl Iterator<Item = Edge> {
-    (0..graph.node(id).op.ports()).map(move |port| Edge { node: id, port })
+    let op = &graph.node(id).op;
+    let ports = if matches!(op, Op::Opaque(_)) { 0 } else { op.ports() };
+    (0..ports).map(move |port| Edge { node: id, port })
 }

@@ -25,19 +25,19 @@ const SPITEFUL: [i64; 14] = [
 ];
 const SPITEFUL_F32: [f32; 8] = [0.0, -0.0, 1.0, -1.0, f32::NAN, f32::INFINITY, f32::MIN_POSITIVE, f32::MAX];
 
-/// One to three damages.
+/// One to three damages to a GraphDef.
 pub(crate) fn mutate(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     if random.below(3) == 0 {
         return flip(bytes.to_vec(), random);
     }
     let Ok(mut def) = GraphDef::decode(bytes) else { return flip(bytes.to_vec(), random) };
     for _ in 0..1 + random.below(5) / 3 {
-        fields(&mut def, random);
+        fields(&mut def.node, random);
     }
     def.encode_to_vec()
 }
 
-fn flip(mut bytes: Vec<u8>, random: &mut Random) -> Vec<u8> {
+pub(crate) fn flip(mut bytes: Vec<u8>, random: &mut Random) -> Vec<u8> {
     for _ in 0..1 + random.below(4) {
         let at = random.below(bytes.len());
         match random.below(6) {
@@ -54,10 +54,11 @@ fn flip(mut bytes: Vec<u8>, random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-fn fields(def: &mut GraphDef, random: &mut Random) {
-    let names: Vec<String> = def.node.iter().map(|n| n.name.clone()).collect();
-    let at = random.below(def.node.len());
-    let Some(node) = def.node.get_mut(at) else { return };
+/// Damage to one node of some.
+pub(crate) fn fields(nodes: &mut [NodeDef], random: &mut Random) {
+    let names: Vec<String> = nodes.iter().map(|n| n.name.clone()).collect();
+    let at = random.below(nodes.len());
+    let Some(node) = nodes.get_mut(at) else { return };
     match random.below(10) {
         0 => inputs(node, &names, random),
         1 => node.op = random.pick(Op::NAMES).map(|s| (*s).to_owned()).unwrap_or_default(),
