@@ -131,6 +131,8 @@ fn shares_are_even() {
     assert_eq!(shares([1, 56, 56, 64], by_channels, 2), [2, 1]);
     assert_eq!(shares([1, 1, 1, 1000], by_channels, 2), [1, 2]);
     assert_eq!(shares([1, 7, 7, 128], by_channels, 6), [3, 2]);
+    // 2 units of channels, of which one is half as wide.
+    assert_eq!(shares([1, 35, 35, 96], Cut { pixels: 5, ..by_channels }, 2), [2, 1]);
     assert_eq!(shares([1, 1, 1, 16], by_channels, 4), [1, 1]);
 }
 

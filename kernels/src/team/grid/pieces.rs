@@ -3,7 +3,7 @@
 //! ```text
 //! units     a range is cut at multiples of `Cut`, counted from its start
 //! shares    [along pixels, along channels], at most as many as there are threads
-//! greatest  ceil(units of pixels / shares[0]) * ceil(units of channels / shares[1]), what the slowest thread does
+//! greatest  pixels * channels of the greatest share, what the slowest thread does: the last unit may be a part of one
 //! ```
 
 use super::Grid;
@@ -22,6 +22,27 @@ pub trait Pieces: Send + Sync + Sized {
     unsafe fn piece(&self, cut: Cut, shares: [usize; 2], number: usize) -> Option<Self>;
 }
 
+/// A range that is cut at multiples of a unit.
+struct Axis {
+    len: usize,
+    unit: usize,
+    units: usize,
+}
+
+impl Axis {
+    /// Unit 0 stands for one that is never cut.
+    fn new(range: &Range<usize>, unit: usize) -> Self {
+        let len = range.len();
+        let unit = if unit == 0 { len } else { unit };
+        Self { len, unit, units: len.div_ceil(unit.max(1)).max(1) }
+    }
+
+    /// The length of the greatest of so many shares.
+    fn greatest(&self, shares: usize) -> usize {
+        (self.units.div_ceil(shares) * self.unit).min(self.len)
+    }
+}
+
 /// Share `number` of `shares` of `range`, in units that are counted from its start.
 fn share(range: &Range<usize>, unit: usize, shares: usize, number: usize) -> Range<usize> {
     let units = range.len().div_ceil(unit.max(1));
@@ -31,20 +52,17 @@ fn share(range: &Range<usize>, unit: usize, shares: usize, number: usize) -> Ran
 
 impl<T: Send> Pieces for Grid<'_, T> {
     fn shares(&self, cut: Cut, threads: usize) -> [usize; 2] {
-        let units = |range: &Range<usize>, unit: usize| match unit {
-            0 => 1,
-            unit => range.len().div_ceil(unit).max(1),
-        };
-        let [pixels, channels] = [units(&self.pixels, cut.pixels), units(&self.channels, cut.channels)];
-        let (mut best, mut least) = ([1, 1], pixels * channels);
+        let (pixels, channels) =
+            (Axis::new(&self.pixels, cut.pixels), Axis::new(&self.channels, cut.channels));
+        let (mut best, mut least) = ([1, 1], pixels.greatest(1) * channels.greatest(1));
         if threads == 1 {
             return best;
         }
         for i in 1..=threads {
             // The cut that is wanted first comes first.
             let by_channels = if cut.channels_first { threads + 1 - i } else { i };
-            let shares = [(threads / by_channels).min(pixels), by_channels.min(channels)];
-            let greatest = pixels.div_ceil(shares[0]) * channels.div_ceil(shares[1]);
+            let shares = [(threads / by_channels).min(pixels.units), by_channels.min(channels.units)];
+            let greatest = pixels.greatest(shares[0]) * channels.greatest(shares[1]);
             if greatest < least {
                 (best, least) = (shares, greatest);
             }
