@@ -8,7 +8,7 @@
 //! Taps on the padding do not count, so no halo is needed: a window is cut to the image. Adding 128 to signed bytes
 //! keeps their order, but not their average's rounding, hence the zero point.
 //!
-//! A window is columns of taps that are joined ([`sweep`]). Cost for `4 * LANES` channels: a load and a maximum for each tap,
+//! A window is columns of taps that are joined (`sweep`). Cost for `4 * LANES` channels: a load and a maximum for each tap,
 //! and a maximum a column; for an average, four taps of a column are interleaved to be summed by a dot product with ones,
 //! which takes three operations a tap, and four additions join a column. Windows of three columns that overlap share them.
 

@@ -27,7 +27,7 @@ pub struct Core {
     pub sum: f64,
     /// What a tile costs beside all that.
     pub tile: f64,
-    /// What each sum of a tile above [`CROWD`] costs more.
+    /// What each sum of a tile above `CROWD` costs more.
     pub crowd: f64,
     /// How long a dot product takes until the next one can add to it.
     pub latency: f64,

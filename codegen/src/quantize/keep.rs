@@ -1,5 +1,5 @@
 //! What stays fp32: nodes that the caller names, by name or by pattern, the first layers if the caller says so, and layers
-//! before [`logarithms`].
+//! before `logarithms`.
 //!
 //! Names are those of the optimised graph (`bakelite optimize` shows it). A layer stays fp32 whole if any node that it
 //! fuses is named.
