@@ -186,6 +186,27 @@ case("log_softmax", r.LogSoftmax, f32(5, 11, low=-30, high=30), ulps=4, absolute
 blocks = f32(2, 4, 6, 12)
 case("depth_to_space", r.DepthToSpace, blocks, block_size=2)
 case("space_to_depth", r.SpaceToDepth, blocks, block_size=2)
+for a, b in [(False, False), (True, False), (False, True), (True, True)]:
+    x, w = f32(*((2, 1, 9, 4) if a else (2, 1, 4, 9))), f32(*((3, 6, 9) if b else (3, 9, 6)))
+    case(f"batch_matmul_{int(a)}{int(b)}", r.BatchMatMulV2, x, w, adj_x=a, adj_y=b, **SUM)
+case("batch_matmul_weights", r.BatchMatMulV2, f32(2, 5, 8), f32(8, 19), **SUM)
+for equation, x, w in [
+    ("abc,cde->abde", (2, 5, 8), (8, 3, 4)),
+    ("aecd,abcd->acbe", (2, 5, 3, 4), (2, 6, 3, 4)),
+    ("acbe,aecd->abcd", (2, 3, 6, 5), (2, 5, 3, 4)),
+    ("abcd,cde->abe", (2, 5, 3, 4), (3, 4, 8)),
+    ("...x,xy->...y", (2, 5, 8), (8, 6)),
+    ("ab,ab->a", (3, 7), (3, 7)),
+    ("a,b->ab", (3,), (5,)),
+]:
+    name = "einsum_" + equation.replace(",", "_").replace("->", "_").replace("...", "Z")
+    case(name, r.Einsum, [f32(*x), f32(*w)], equation=equation, **SUM)
+case("gather_batch", r.GatherV2, f32(2, 3, 4, 2), i32(*range(4), 3, 0).reshape(2, 3), np.int32(2), batch_dims=1)
+case("gather_batch_all", r.GatherV2, f32(2, 3, 4), i32(*range(4), 3, 0).reshape(2, 3), np.int32(2), batch_dims=2)
+case("unary_Erfc", r.Erfc, wide, ulps=4, absolute=1e-7)
+case("arg_min", r.ArgMin, image, np.int32(2))
+case("one_hot", r.OneHot, i32(0, 2, -1, 5), np.int32(4), np.float32(1.5), np.float32(-0.5))
+case("one_hot_middle", r.OneHot, np.int64([[0, 1], [2, 1]]), np.int32(3), np.float32(1), np.float32(0), axis=1)
 
 with tf.compat.v1.Session(graph=graph) as session:
     values = session.run([y for _, y, _ in cases])

@@ -75,6 +75,7 @@ macro_rules! ops {
 }
 
 mod check;
+mod contract;
 pub mod known;
 pub mod opaque;
 mod product;
@@ -91,10 +92,12 @@ ops! {
     conv2d::Conv2D: "Conv2D";
     depthwise_conv2d::DepthwiseConv2d: "DepthwiseConv2dNative";
     matmul::MatMul: "MatMul";
+    batch_matmul::BatchMatMul: "BatchMatMulV2", "BatchMatMul";
+    einsum::Einsum: "Einsum";
     bias_add::BiasAdd: "BiasAdd";
     binary::Binary: "Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum", "SquaredDifference", "DivNoNan", "Pow", "FloorDiv", "FloorMod";
     add_n::AddN: "AddN";
-    unary::Unary: "Relu", "Relu6", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Softplus", "Exp", "Log", "Sqrt", "Rsqrt", "Neg", "Abs", "Square", "Reciprocal", "Erf", "Expm1", "Log1p", "Selu", "Softsign", "Sign", "Floor", "Ceil", "Round", "Rint";
+    unary::Unary: "Relu", "Relu6", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Softplus", "Exp", "Log", "Sqrt", "Rsqrt", "Neg", "Abs", "Square", "Reciprocal", "Erf", "Erfc", "Expm1", "Log1p", "Selu", "Softsign", "Sign", "Floor", "Ceil", "Round", "Rint";
     fused_batch_norm::FusedBatchNorm: "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3";
     softmax::Softmax: "Softmax";
     log_softmax::LogSoftmax: "LogSoftmax";
@@ -112,7 +115,8 @@ ops! {
     bitcast::Bitcast: "Bitcast";
     transpose::Transpose: "Transpose";
     depth_to_space::DepthToSpace: "DepthToSpace", "SpaceToDepth";
-    arg_max::ArgMax: "ArgMax";
+    arg_max::ArgMax: "ArgMax", "ArgMin";
+    one_hot::OneHot: "OneHot";
     quantize::QuantizeV2: "QuantizeV2";
     dequantize::Dequantize: "Dequantize";
     quantized_conv::QuantizedConv: "QuantizedConv2D", "QuantizedConv2DPerChannel", "QuantizedConv2DAndRelu", "QuantizedConv2DAndRequantize", "QuantizedConv2DAndReluAndRequantize", "QuantizedConv2DWithBias", "QuantizedConv2DWithBiasAndRelu", "QuantizedConv2DWithBiasAndRequantize", "QuantizedConv2DWithBiasAndReluAndRequantize", "QuantizedConv2DWithBiasSumAndRelu", "QuantizedConv2DWithBiasSumAndReluAndRequantize", "QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", "QuantizedDepthwiseConv2D", "QuantizedDepthwiseConv2DWithBias", "QuantizedDepthwiseConv2DWithBiasAndRelu", "QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize";

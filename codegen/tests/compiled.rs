@@ -5,6 +5,8 @@
 //! code, denies warnings, and counts allocations: an inference makes none.
 #[path = "compiled/case.rs"]
 mod case;
+#[path = "compiled/float_ops.rs"]
+mod float_ops;
 #[path = "optimise/network.rs"]
 #[allow(dead_code, reason = "its networks are the optimiser's; only its builder is used here")]
 mod network;
@@ -109,6 +111,7 @@ fn generated_code_gives_tensorflows_bits() {
     cases.extend(networks::forms().map(case::form));
     cases.extend(["mobilenet_v2"].into_iter().filter(|name| is_wanted(name)).map(case::whole_way));
     cases.extend([1, 3].map(case::batched));
+    cases.push(float_ops::float_ops());
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cases");
     if own.exists() {
         cases.extend(case::goldens(&own));

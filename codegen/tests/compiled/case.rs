@@ -133,9 +133,11 @@ pub(crate) fn against_interpreter(name: &str, graph: Graph, input: &str, x: Tens
     Case { name: name.to_owned(), graph, feeds: bytes, wants: vec![to_bytes(&want[0])], batch: None }
 }
 
-fn to_bytes(tensor: &Tensor) -> Vec<u8> {
+pub(crate) fn to_bytes(tensor: &Tensor) -> Vec<u8> {
     match &tensor.data {
         Data::F32(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Data::I32(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Data::I64(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect(),
         Data::U8(v) => v.clone(),
         Data::I8(v) => v.iter().map(|&v| v as u8).collect(),
         data => panic!("{data:?}"),

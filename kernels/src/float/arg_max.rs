@@ -1,10 +1,12 @@
-//! `y[o, k] = argmax_i x[o, i, k]`, the first of equals; a NaN is greater than nothing. Cost: one comparison an input.
+//! `y[o, k] = argmax_i x[o, i, k]`, or argmin, the first of equals; a NaN is neither greater nor less than anything. Cost: one comparison an input.
 
 use super::integer::Integer;
 use crate::isa::{Isa, Kernel};
 
 /// Blocks of `count` rows of `inner` numbers.
 pub struct ArgMax<'a, N> {
+    /// Find the least.
+    pub least: bool,
     /// Numbers that are compared.
     pub count: usize,
     /// Neighbouring results.
@@ -20,10 +22,14 @@ impl<N: Integer> Kernel for ArgMax<'_, N> {
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {
-        let Self { count, inner, x, y } = self;
+        let Self { least, count, inner, x, y } = self;
         for (at, y) in y.iter_mut().enumerate() {
             let x = &x[at / inner * count * inner + at % inner..];
-            let best = (1..count).fold(0, |best, i| if x[i * inner] > x[best * inner] { i } else { best });
+            let best = (1..count).fold(0, |best, i| {
+                let (found, next) = (x[best * inner], x[i * inner]);
+                let better = if least { next < found } else { next > found };
+                if better { i } else { best }
+            });
             *y = N::of(best);
         }
     }
@@ -39,9 +45,9 @@ mod tests {
         let x = [1.0, 3.0, 3.0, 4.0, -1.0, 3.5];
         for isa in testing::isas() {
             let (mut rows, mut columns) = ([9i64; 2], [9i32; 3]);
-            testing::run(isa, ArgMax { count: 3, inner: 1, x: &x, y: &mut rows });
-            testing::run(isa, ArgMax { count: 2, inner: 3, x: &x, y: &mut columns });
-            assert_eq!((rows, columns), ([1, 0], [1, 0, 1]), "{isa}");
+            testing::run(isa, ArgMax { least: false, count: 3, inner: 1, x: &x, y: &mut rows });
+            testing::run(isa, ArgMax { least: true, count: 2, inner: 3, x: &x, y: &mut columns });
+            assert_eq!((rows, columns), ([1, 0], [0, 1, 0]), "{isa}");
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum Function {
     Square,
     Reciprocal,
     Erf,
+    /// `1 - erf(x)`, what Keras makes a GELU of.
+    Erfc,
     Expm1,
     Log1p,
     /// `x > 0 ? s * x : s * a * (e^x - 1)` with the constants that keep mean and variance.
@@ -128,6 +130,10 @@ macro_rules! with_function {
                 let $f = |x: f32| math::erf(x.into()) as f32;
                 $body
             }
+            Function::Erfc => {
+                let $f = |x: f32| math::erfc(x.into()) as f32;
+                $body
+            }
             Function::Expm1 => {
                 let $f = |x: f32| math::expm1(x.into()) as f32;
                 $body
@@ -204,7 +210,7 @@ mod tests {
     use crate::testing::{self, Failures, Random};
     use std::{format, vec, vec::Vec};
 
-    const ALL: [Function; 24] = [
+    const ALL: [Function; 25] = [
         Function::Relu,
         Function::Relu6,
         Function::LeakyRelu { alpha: 0.25 },
@@ -221,6 +227,7 @@ mod tests {
         Function::Square,
         Function::Reciprocal,
         Function::Erf,
+        Function::Erfc,
         Function::Expm1,
         Function::Log1p,
         Function::Selu,

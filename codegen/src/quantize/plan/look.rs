@@ -34,9 +34,8 @@ pub fn nature(graph: &Graph, id: NodeId) -> Nature {
         "Add" | "AddV2" | "Sub" | "Mul" | "RealDiv" | "Maximum" | "Minimum" | "SquaredDifference"
         | "AddN" | "BiasAdd" | "Relu" | "Relu6" | "LeakyRelu" | "Elu" | "Selu" | "Sigmoid" | "Tanh"
         | "Softplus" | "Exp" | "Log" | "Sqrt" | "Rsqrt" | "Neg" | "Abs" | "Square" | "Reciprocal" | "Erf"
-        | "Expm1" | "Log1p" | "Softsign" | "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3" => {
-            Nature::Elementwise
-        }
+        | "Erfc" | "Expm1" | "Log1p" | "Softsign" | "FusedBatchNorm" | "FusedBatchNormV2"
+        | "FusedBatchNormV3" => Nature::Elementwise,
         _ if carry(graph, id).is_some() => Nature::Carry,
         _ => Nature::Other,
     }
