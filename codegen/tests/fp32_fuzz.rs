@@ -66,7 +66,7 @@ fn attributes(random: &mut Random, x: &[Tensor]) -> AttributeWriter {
     if random.below(3) == 0 {
         a.dtype("T", dtype(x.get(1)));
     }
-    for name in ["Tidx", "Tshape", "Tindices", "DstT", "out_type", "output_type"] {
+    for name in ["Tidx", "TI", "Tshape", "Tindices", "DstT", "out_type", "output_type"] {
         a.dtype(name, if random.below(4) == 0 { random.pick(&types) } else { dtype(x.get(1)) });
     }
     for name in ["transpose_a", "transpose_b", "keep_dims"] {
@@ -93,6 +93,13 @@ fn attributes(random: &mut Random, x: &[Tensor]) -> AttributeWriter {
     let pad = |i: usize| pads.get(i).copied().unwrap_or_default();
     a.ints("explicit_paddings", &[0, 0, pad(0), pad(1), 1, 0, 0, 0]);
     a.ints("squeeze_dims", &random.integers(2));
+    a.string(
+        "equation",
+        random.pick(&["ab,bc->ac", "abc,cd->abd", "...a,ab->...b", "aa,ab->b", "a,a->", "ab->b"]),
+    );
+    a.bool("adj_x", random.pick(&[false, true]));
+    a.bool("adj_y", random.pick(&[false, true]));
+    a.int("batch_dims", random.pick(&[0, 0, 1, -1, 2, i64::MIN]));
     a.int("block_size", random.pick(&[1, 1, 2, 3, 0, i64::MAX]));
     a
 }
