@@ -9,8 +9,8 @@
 //! computes some pixels twice: cheaper than a narrow tile. Where rows, or all pixels, are fewer than MR, a tile has one or two
 //! pixels, the last of which fills it; kernels are compiled for narrow tiles too.
 //!
-//! Four numbers a tensor describe a tile, and the next tile's are some additions away: a product with few channels takes no
-//! longer than finding, and checking, every pixel's place would.
+//! A product of few channels takes about as long as finding its pixels one by one would. So four numbers a tensor describe a
+//! tile, which is checked as a whole, and the next tile's are some additions away.
 
 use crate::team::Grid;
 use crate::window::{Place, Window};
@@ -94,18 +94,23 @@ impl Places {
         Self { near, far, step, ..self }
     }
 
-    /// Whether MR of these places are surely in `range`, which ends before half the address space. None is before `near` or
-    /// behind the last step from `far`; three comparisons that change from tile to tile.
+    /// Whether MR of these places are in `range`, which ends before half the address space. Most tiles are in one row, and take two
+    /// comparisons that change from tile to tile.
     #[inline(always)]
     pub(crate) fn are_in<const MR: usize>(&self, range: &Range<usize>) -> bool {
-        let Self { near, far, step, .. } = *self;
-        let last = (MR - 1).wrapping_mul(step);
+        let Self { near, far, step, wrap } = *self;
+        // Pieces ascend without a wrap around: they begin inside, and their steps are less than half the address space.
+        let inside = |first: usize, count: usize| {
+            let last = (count - 1) * step;
+            range.start <= first && last < range.end && first < range.end - last
+        };
         range.end <= usize::MAX >> 1
             && step <= usize::MAX >> 8
-            && last < range.end
-            && range.start <= near
-            && near <= far
-            && far < range.end - last
+            && if wrap >= MR {
+                inside(near, MR)
+            } else {
+                (wrap == 0 || inside(near, wrap)) && inside(far.wrapping_add(wrap * step), MR - wrap)
+            }
     }
 }
 
