@@ -47,7 +47,43 @@ def two_outputs():
     return tf.keras.Model(image, {"kind": L.Dense(5, activation="softmax")(pooled), "place": L.Dense(4)(pooled)})
 
 
+class Positions(L.Layer):
+    """Adds a learned vector for each place of a sequence."""
+
+    def build(self, shape):
+        self.table = self.add_weight(shape=shape[1:], initializer="random_normal")
+
+    def call(self, x):
+        return x + self.table
+
+
+def attention():
+    """A text classifier: one block of a transformer."""
+    tokens = tf.keras.Input((16,), dtype="int32", name="tokens")
+    x = Positions()(L.Embedding(WORDS, 32)(tokens))
+    x = L.LayerNormalization()(x + L.MultiHeadAttention(4, 8)(x, x))
+    x = L.LayerNormalization()(x + L.Dense(32)(L.Dense(64, activation="gelu")(x)))
+    return tf.keras.Model(tokens, L.Dense(5, activation="softmax")(L.GlobalAveragePooling1D()(x)))
+
+
+def speech():
+    sound = tf.keras.Input((64, 13), name="sound")
+    x = L.Conv1D(16, 3, padding="causal", dilation_rate=2, activation="relu")(sound)
+    x = L.Conv1D(16, 3, padding="same", dilation_rate=4, activation="relu")(x)
+    return tf.keras.Model(sound, L.Dense(4)(L.GlobalAveragePooling1D()(x)))
+
+
+def recurrent(cell):
+    steps = tf.keras.Input((12, 8), name="steps")
+    return tf.keras.Model(steps, L.Dense(3)(cell(8, unroll=True)(steps)))
+
+
+WORDS = 100
 NETWORKS = {
+    "attention": attention,
+    "speech": speech,
+    "lstm": lambda: recurrent(L.LSTM),
+    "gru": lambda: recurrent(L.GRU),
     "sequential": sequential,
     "residual": residual,
     "two_outputs": two_outputs,
@@ -103,7 +139,9 @@ def compare(options, network, folder):
     tf.keras.utils.set_random_seed(1)
     model = NETWORKS[network]()
     randomize(model)
-    x = np.random.default_rng(2).uniform(0, 1, (8, *model.input_shape[1:])).astype(np.float32)
+    random, shape = np.random.default_rng(2), (8, *model.input_shape[1:])
+    numbers = model.inputs[0].dtype == "int32"
+    x = random.integers(0, WORDS, shape, np.int32) if numbers else random.uniform(0, 1, shape).astype(np.float32)
     np.save(os.path.join(folder, "samples.npy"), x)
     good = True
     for way, where, write in saved(model, folder):

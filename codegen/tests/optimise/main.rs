@@ -108,8 +108,10 @@ fn random_networks_keep_their_meaning() {
     }
     assert!(alive > 350, "an activation made the others zero: {alive} of 400 say something");
     for (pass, count) in PASSES.iter().zip(found) {
-        // A dropout draws random numbers, which cannot be run; it has its own test.
-        assert!(count > 20 || pass.name == "remove_dropout", "{}: {count} changes", pass.name);
+        // A dropout draws random numbers, which cannot be run; the other two need forms that no layer of these has. They
+        // have their own tests.
+        let own = ["remove_dropout", "recognise_dense", "fuse_dilation"];
+        assert!(count > 20 || own.contains(&pass.name), "{}: {count} changes", pass.name);
     }
 }
 
@@ -153,4 +155,72 @@ fn real_networks() {
         let graph = graphdef::read(&std::fs::read(models.join(file)).unwrap()).unwrap();
         same(file, &graph, &random(&shape, 1), output);
     }
+}
+
+/// A Reshape in front and behind, for any batch.
+#[test]
+fn dense_layers_of_more_than_a_matrix_are_products() {
+    for (equation, shape) in [("abc,cde->abde", &[5, 3, 2][..]), ("abc,bcd->ad", &[7, 5, 4])] {
+        let mut n = Network::new(&[-1, 7, 5]);
+        let (x, w) = (n.x, n.weights(shape));
+        let y = n.with("Einsum", &[x, w], |a| {
+            a.int("N", 2);
+            a.string("equation", equation);
+        });
+        let after = same(equation, &n.finish(y), &random(&[3, 7, 5], 2), "y");
+        assert!(ops(&after).contains(&"MatMul") && !ops(&after).contains(&"Einsum"), "{after}");
+    }
+    for turned in [false, true] {
+        let mut n = Network::new(&[-1, 7, 5]);
+        let (x, w) = (n.x, n.weights(if turned { &[4, 5] } else { &[5, 4] }));
+        let y = n.with("BatchMatMulV2", &[x, w], |a| a.bool("adj_y", turned));
+        let after = same("batch_matmul", &n.finish(y), &random(&[3, 7, 5], 2), "y");
+        assert!(ops(&after).contains(&"MatMul"), "{after}");
+    }
+}
+
+/// What runs in phases is unknown to the interpreter; the same convolution with dilations is not.
+#[test]
+fn a_convolution_over_phases_is_a_dilated_one() {
+    let phases = |n: &mut Network, crops: &[i32]| {
+        let x = n.x;
+        let w = n.weights(&[1, 3, 4, 2]);
+        let [block, pads, crops, axis] = [&[2][..], &[2, 3], crops, &[-3]].map(Tensor::ints);
+        let table = |mut t: Tensor| {
+            t.shape = vec![1, 2];
+            t
+        };
+        let [block, pads, crops] = [block, table(pads), table(crops)].map(|t| n.constant(t));
+        let axis = n.constant(Tensor { shape: vec![], ..axis });
+        let x = n.op("SpaceToBatchND", &[x, block, pads]);
+        let x = n.op("ExpandDims", &[x, axis]);
+        let y = n.with("Conv2D", &[x, w], |a| {
+            a.hw("strides", [1, 1]);
+            a.string("padding", "VALID");
+        });
+        let y = n.with("Squeeze", &[y], |a| a.ints("squeeze_dims", &[-3]));
+        n.op("BatchToSpaceND", &[y, block, crops])
+    };
+    let direct = |n: &mut Network| {
+        let x = n.x;
+        let w = n.weights(&[1, 3, 4, 2]);
+        let axis = n.constant(Tensor { shape: vec![], ..Tensor::ints(&[1]) });
+        let x = n.op("ExpandDims", &[x, axis]);
+        let y = n.with("Conv2D", &[x, w], |a| {
+            a.hw("strides", [1, 1]);
+            a.hw("dilations", [1, 2]);
+            a.string("padding", "EXPLICIT");
+            a.ints("explicit_paddings", &[0, 0, 0, 0, 2, 2, 0, 0]);
+        });
+        n.with("Squeeze", &[y], |a| a.ints("squeeze_dims", &[1]))
+    };
+    let [mut in_phases, mut cropped, mut at_once] = [0; 3].map(|_| Network::new(&[-1, 9, 4]));
+    let y = phases(&mut in_phases, &[0, 1]);
+    let after = optimise(in_phases.finish(y), &["x".into()], &["y".into()]).unwrap();
+    let y = direct(&mut at_once);
+    let x = random(&[2, 9, 4], 3);
+    assert_eq!(run(&after, &x, "y"), run(&at_once.finish(y), &x, "y"));
+    let y = phases(&mut cropped, &[0, 4]);
+    let after = optimise(cropped.finish(y), &["x".into()], &["y".into()]).unwrap();
+    assert!(ops(&after).contains(&"BatchToSpaceND"), "more is cropped than padded");
 }
