@@ -5,8 +5,8 @@
     cargo build --release -p bakelite-cli
     scripts/keras_parity.py [NETWORK ...]
 
-Of each network: fp32 by `bakelite run FOLDER` must equal TensorFlow within --tolerance of its largest output; then
-`bakelite quantize FOLDER` with random samples must give an int8 graph that runs and points where fp32 points (cosine).
+Of each network: fp32 by `bakelite optimize FOLDER` and `run` must equal TensorFlow within --tolerance of its largest
+output; then `bakelite quantize FOLDER` with random samples must give an int8 graph that runs and points where fp32 points (cosine).
 Weights and batch norm statistics are random, from a constant seed. Prints a line each; exit code 1 on any failure.
 """
 import argparse
@@ -150,7 +150,9 @@ def compare(options, network, folder):
         name = next(iter(serve.structured_input_signature[1]))
         wanted = serve(**{name: tf.constant(x[:2])})
         outputs = sorted(wanted)
-        y = run(options.bakelite, where, name, x[:2], outputs, folder)
+        fp32 = os.path.join(folder, f"{way}_fp32.pb")
+        bakelite(options.bakelite, "optimize", where, "-o", fp32)
+        y = run(options.bakelite, fp32, name, x[:2], outputs, folder)
         worst = max(np.abs(a - wanted[o]).max() / np.abs(wanted[o]).max() for a, o in zip(y, outputs))
         int8 = os.path.join(folder, f"{way}.pb")
         bakelite(options.bakelite, "quantize", where, "--calibration", f"{folder}/samples.npy", "-o", int8)
