@@ -1,8 +1,7 @@
 //! The loops of a depthwise convolution over the outputs of a row.
 //!
 //! ```text
-//! slide   3x3: 3 columns of a quad, their 12 vectors of weights and 4 sums are held: 28 registers. An output interleaves the
-//!         one or two columns that the last has not; the loop is written out until columns are where they began, so that none moves
+//! slide   3x3 that overlap: an output interleaves the columns that the last one has not
 //! each    any window: quads and weights pass through registers
 //! ```
 
@@ -11,6 +10,7 @@ use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::pack::Weights;
 use crate::team::{Along, Grid, Row};
+use slide::Slide;
 
 /// One part of a group: outputs of `4 * LANES` lanes.
 #[derive(Clone, Copy)]
@@ -113,8 +113,8 @@ impl<'a, E: Epilogue> Sweep<'a, E> {
             let (count, fold) = if whole > 0 { (whole, self.fold) } else { (1, row.pixels) };
             let line = Line { row, part, at, count, lanes: fold * self.channels };
             match slides {
-                Some(1) => self.slide::<I, 1>(isa, grid, line),
-                Some(_) => self.slide::<I, 2>(isa, grid, line),
+                Some(1) => Slide::new(isa, self, grid, line).by_one(),
+                Some(_) => Slide::new(isa, self, grid, line).by_two(),
                 None => self.each(isa, grid, line),
             }
             row = Row {
@@ -124,49 +124,6 @@ impl<'a, E: Epilogue> Sweep<'a, E> {
                 ..row
             };
             at += count * self.step;
-        }
-    }
-
-    /// Three columns of a quad each, of which NEW are not the last output's.
-    #[inline(always)]
-    fn slide<I: Isa, const NEW: usize>(&self, isa: I, grid: &mut Grid<'_, E::Out>, line: Line) {
-        let part = line.part;
-        let (constants, panels) = (self.constants(part), self.panels(part));
-        let mut w = [[isa.load_w(&panels[0], part.part); 4]; 3];
-        for column in 0..3 {
-            for s in 0..4 {
-                w[column][s] = isa.load_w(&panels[4 * column + s], part.part);
-            }
-        }
-        let y = self.outputs::<I>(grid, line);
-        let mut slide = Slide { isa, sweep: self, line, constants, w, y };
-        let mut a = slide.column(0, 0);
-        let mut b = if NEW == 1 { slide.column(0, 1) } else { a };
-        let (turn, mut i) = (if NEW == 1 { 3 } else { 2 }, 0);
-        while line.count - i >= turn {
-            let c = slide.column(i, 2);
-            if NEW == 1 {
-                slide.output(i, [a, b, c]);
-                a = slide.column(i + 1, 2);
-                slide.output(i + 1, [b, c, a]);
-                b = slide.column(i + 2, 2);
-                slide.output(i + 2, [c, a, b]);
-            } else {
-                slide.output(i, [a, slide.column(i, 1), c]);
-                a = slide.column(i + 1, 2);
-                slide.output(i + 1, [c, slide.column(i + 1, 1), a]);
-            }
-            i += turn;
-        }
-        for i in i..line.count {
-            let c = slide.column(i, 2);
-            if NEW == 1 {
-                slide.output(i, [a, b, c]);
-                (a, b) = (b, c);
-            } else {
-                slide.output(i, [a, slide.column(i, 1), c]);
-                a = c;
-            }
         }
     }
 
@@ -257,40 +214,6 @@ impl<'a, E: Epilogue> Sweep<'a, E> {
     }
 }
 
-/// What the outputs of a line have in common.
-struct Slide<'s, 'a, I: Isa, E: Epilogue> {
-    isa: I,
-    sweep: &'s Sweep<'a, E>,
-    line: Line,
-    constants: Constants<'a>,
-    w: [[I::W; 4]; 3],
-    y: Along<'s, E::Out>,
-}
-
-impl<I: Isa, E: Epilogue> Slide<'_, '_, I, E> {
-    /// Column k of output i: what takes the place of a fourth tap meets zero weights.
-    #[inline(always)]
-    fn column(&self, i: usize, k: usize) -> [I::X; 4] {
-        let Sweep { x, taps: [[a, b, c, _], _], pitch, step, .. } = *self.sweep;
-        let at = self.line.at + i * step + k * pitch[0];
-        self.isa.interleave4(self.isa.load_taps(x, at, [a, b, c, c]))
-    }
-
-    #[inline(always)]
-    fn output(&mut self, i: usize, x: [[I::X; 4]; 3]) {
-        let Line { row, part, .. } = self.line;
-        let mut acc = self.constants.start::<I>(self.isa, part.part);
-        for column in 0..3 {
-            for s in 0..4 {
-                acc[s] = self.isa.dot4(acc[s], x[column][s], self.w[column][s]);
-            }
-        }
-        let summand = self.sweep.summand(row, i, part);
-        let (epilogue, y) = (&self.sweep.epilogue, self.y.output(i));
-        self.constants.finish(self.isa, epilogue, part.part, acc, summand, y);
-    }
-}
-
 impl Constants<'_> {
     #[inline(always)]
     fn start<I: Isa>(&self, isa: I, part: usize) -> [I::I32; 4] {
@@ -320,3 +243,5 @@ impl Constants<'_> {
         epilogue.finish::<I, 4>(isa, acc, scale, bias, summand, y);
     }
 }
+
+mod slide;
