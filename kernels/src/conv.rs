@@ -210,6 +210,7 @@ pub struct Conv<'a, const MR: usize, const FORMS: usize, E: Epilogue> {
 
 impl<'a, const MR: usize, const FORMS: usize, E: Epilogue> Split for Conv<'a, MR, FORMS, E> {
     type Y = Grid<'a, E::Out>;
+    const DOTS: bool = true;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))

@@ -35,6 +35,7 @@ pub struct Copy<'a> {
 
 impl<'a> Split for Copy<'a> {
     type Y = Grid<'a, u8>;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))
@@ -63,6 +64,7 @@ pub struct Truth<'a> {
 
 impl Kernel for Truth<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {

@@ -54,6 +54,7 @@ pub struct Decode<'a> {
 
 impl<'a> Split for Decode<'a> {
     type Y = Grid<'a, f32>;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))

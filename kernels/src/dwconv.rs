@@ -172,6 +172,7 @@ pub struct DwConv<'a, E: Epilogue> {
 
 impl<'a, E: Epilogue> Split for DwConv<'a, E> {
     type Y = Grid<'a, E::Out>;
+    const DOTS: bool = true;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))

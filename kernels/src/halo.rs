@@ -25,6 +25,7 @@ pub struct Fill<'a> {
 
 impl Kernel for Fill<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {

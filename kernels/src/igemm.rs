@@ -54,6 +54,7 @@ struct Tiling<'a, E: Epilogue, const MR: usize, const NV: usize>(Tiles<'a, E>);
 
 impl<E: Epilogue, const MR: usize, const NV: usize> Kernel for Tiling<'_, E, MR, NV> {
     type Output = ();
+    const DOTS: bool = true;
 
     #[inline(always)]
     fn call<I: Isa>(mut self, isa: I) {

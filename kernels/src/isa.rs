@@ -39,6 +39,9 @@ pub use {avx2::Avx2, avx512vnni::Avx512Vnni, avxvnni::AvxVnni};
 pub trait Kernel {
     /// What the work returns.
     type Output;
+    /// Whether it has dot products of bytes ([`Isa::dot4`]). What has none is the same on instruction sets that differ in
+    /// nothing else, and is compiled for one of them.
+    const DOTS: bool;
     /// The work; `#[inline(always)]`, so that it is compiled inside `run`.
     fn call<I: Isa>(self, isa: I) -> Self::Output;
 }

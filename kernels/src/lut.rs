@@ -41,6 +41,7 @@ pub struct Map<'a, T> {
 
 impl<'a, T: Copy + Send + Sync> Split for Map<'a, T> {
     type Y = Grid<'a, T>;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))
@@ -74,6 +75,7 @@ pub struct PerChannel<'a> {
 
 impl<'a> Split for PerChannel<'a> {
     type Y = Grid<'a, u8>;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))

@@ -26,6 +26,7 @@ impl Peak {
 
 impl Kernel for Peak {
     type Output = i32;
+    const DOTS: bool = true;
 
     #[inline(always)]
     fn call<I: Isa>(self, isa: I) -> i32 {

@@ -95,6 +95,7 @@ pub struct Max<'a, const SLIDES: usize> {
 
 impl<'a, const SLIDES: usize> Split for Max<'a, SLIDES> {
     type Y = Grid<'a, u8>;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))
@@ -148,6 +149,7 @@ pub struct Average<'a, const SLIDES: usize> {
 
 impl<'a, const SLIDES: usize> Split for Average<'a, SLIDES> {
     type Y = Grid<'a, u8>;
+    const DOTS: bool = true;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))

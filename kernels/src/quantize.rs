@@ -76,6 +76,7 @@ pub struct Quantize<'a> {
 
 impl<'a> Split for Quantize<'a> {
     type Y = Grid<'a, u8>;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))

@@ -80,6 +80,7 @@ pub struct Whole<'a> {
 
 impl Kernel for Whole<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {
@@ -133,6 +134,7 @@ pub struct PerChannel<'a> {
 
 impl Kernel for PerChannel<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {

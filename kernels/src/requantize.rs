@@ -53,6 +53,7 @@ pub struct Float<'a> {
 
 impl<'a> Split for Float<'a> {
     type Y = Grid<'a, u8>;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))
@@ -110,6 +111,7 @@ pub struct Fixed<'a> {
 
 impl<'a> Split for Fixed<'a> {
     type Y = Grid<'a, u8>;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))

@@ -29,6 +29,8 @@ pub use grid::{Grid, Pieces};
 pub trait Split: Sync {
     /// Its output, a [`Grid`].
     type Y: Pieces;
+    /// As in [`Kernel`].
+    const DOTS: bool;
 
     /// Takes its output out of it, once.
     fn take(&mut self) -> Self::Y;
@@ -40,6 +42,7 @@ pub trait Split: Sync {
 /// As a kernel it is one piece, and the same code.
 impl<K: Split> Kernel for K {
     type Output = ();
+    const DOTS: bool = K::DOTS;
 
     #[inline(always)]
     fn call<I: Isa>(mut self, isa: I) {
@@ -85,6 +88,7 @@ struct Piece<'a, K: Split> {
 
 impl<K: Split> Kernel for Piece<'_, K> {
     type Output = ();
+    const DOTS: bool = K::DOTS;
 
     #[inline(always)]
     fn call<I: Isa>(self, isa: I) {

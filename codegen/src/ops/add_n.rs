@@ -1,7 +1,7 @@
 //! AddN: the sum of tensors of one shape, from the first to the last.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
-use crate::lower::{Call, Site};
+use crate::lower::Site;
 use crate::ops::binary::Binary;
 use crate::ops::{Fact, Inputs, Operation, check};
 use crate::tensor::{DataType, Tensor};
@@ -59,7 +59,7 @@ impl Operation for AddN {
         for i in 1..=last {
             let b = site.x_dense(i)?;
             let y = if i == last { site.y_dense(0)? } else { site.scratch(a.element, a.shape()).exact() };
-            let call = Call::bare("float::binary::Binary").value("function", &binary::Function::Add);
+            let call = Binary::call(binary::Function::Add);
             site.call(call.by_ref("nest", &nest).read("a", a).read("b", b).write("y", y));
             a = y;
         }

@@ -64,6 +64,11 @@ pub struct Binary {
 }
 
 impl Binary {
+    /// The kernel of a function, without its tensors.
+    pub(super) fn call(function: binary::Function) -> Call {
+        Call::bare(format!("float::binary::Binary::<{}>", function as usize)).value("function", &function)
+    }
+
     /// The function in f32.
     pub fn float(function: Function) -> Self {
         Self { function, dtype: DataType::DtFloat }
@@ -134,7 +139,7 @@ impl Operation for Binary {
         let data = match (&a.data, &b.data) {
             (Data::F32(a), Data::F32(b)) => {
                 let mut y = vec![0.0; count];
-                check::run(binary::Binary { function: self.kernel()?, nest: &nest, a, b, y: &mut y });
+                check::run(binary::Binary::<{ binary::ANY }> { function: self.kernel()?, nest: &nest, a, b, y: &mut y });
                 Data::F32(y)
             }
             (Data::I32(a), Data::I32(b)) => Data::I32(self.integers(&nest, a, b, count)?),
@@ -147,7 +152,7 @@ impl Operation for Binary {
         let nest = Self::nest(&site.x[0].shape, &site.x[1].shape, &site.y[0].shape)?;
         let (a, b, y) = (site.x_dense(0)?, site.x_dense(1)?, site.y_dense(0)?);
         let call = if self.dtype == DataType::DtFloat {
-            Call::bare("float::binary::Binary").value("function", &self.kernel()?)
+            Self::call(self.kernel()?)
         } else {
             Call::bare("float::integers::Integers").value("function", &self.integer_kernel()?)
         };

@@ -54,6 +54,7 @@ pub struct Channels<'a> {
 
 impl<'a> Split for Channels<'a> {
     type Y = Grid<'a, u8>;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))

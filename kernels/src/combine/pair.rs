@@ -63,6 +63,7 @@ pub struct Pair<'a> {
 
 impl<'a> Split for Pair<'a> {
     type Y = Grid<'a, u8>;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))

@@ -31,6 +31,7 @@ struct Apply<'a, E: Epilogue, const NV: usize> {
 
 impl<E: Epilogue, const NV: usize> Kernel for Apply<'_, E, NV> {
     type Output = ();
+    const DOTS: bool = true;
 
     fn call<I: Isa>(self, isa: I) {
         let width = NV * I::LANES;

@@ -20,6 +20,7 @@ pub struct Affine<'a> {
 
 impl Kernel for Affine<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

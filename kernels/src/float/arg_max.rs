@@ -19,6 +19,7 @@ pub struct ArgMax<'a, N> {
 
 impl<N: Integer> Kernel for ArgMax<'_, N> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

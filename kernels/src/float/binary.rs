@@ -37,8 +37,11 @@ pub fn reference(function: Function, a: f32, b: f32) -> f32 {
     }
 }
 
-/// The function over a nest of (a, b, y).
-pub struct Binary<'a> {
+/// All functions, for [`Binary`].
+pub const ANY: usize = usize::MAX;
+
+/// The function over a nest of (a, b, y). ONLY is the function's number, or [`ANY`]: no other is compiled.
+pub struct Binary<'a, const ONLY: usize> {
     /// What to compute.
     pub function: Function,
     /// Where the elements lie; y's last stride is 1.
@@ -51,8 +54,9 @@ pub struct Binary<'a> {
     pub y: &'a mut [f32],
 }
 
-impl Kernel for Binary<'_> {
+impl<const ONLY: usize> Kernel for Binary<'_, ONLY> {
     type Output = ();
+    const DOTS: bool = false;
 
     /// The match stands outside the loops, so that each loop is one function's.
     #[inline(always)]
@@ -61,9 +65,10 @@ impl Kernel for Binary<'_> {
         macro_rules! each {
             ($($name:ident)*) => {
                 match self.function {
-                    $(Function::$name => {
+                    $(Function::$name if ONLY == ANY || ONLY == Function::$name as usize => {
                         self.nest.zip(self.a, self.b, self.y, |a, b| reference(Function::$name, a, b));
                     })*
+                    other => panic!("a kernel of another function than {other:?}"),
                 }
             };
         }
@@ -82,7 +87,11 @@ mod tests {
             let mut y = [0.0; 6];
             let nest = Nest::new(&[2, 3], [&[1, 0], &[0, 1], &[3, 1]], [0, 0, 0]);
             let (a, b) = (&[1.0, 10.0], &[1.0, 2.0, 4.0]);
-            testing::run(isa, Binary { function: Function::Sub, nest: &nest, a, b, y: &mut y });
+            testing::run(isa, Binary::<ANY> { function: Function::Sub, nest: &nest, a, b, y: &mut y });
+            assert_eq!(y, [0.0, -1.0, -3.0, 9.0, 8.0, 6.0], "{isa}");
+            y = [0.0; 6];
+            const SUB: usize = Function::Sub as usize;
+            testing::run(isa, Binary::<SUB> { function: Function::Sub, nest: &nest, a, b, y: &mut y });
             assert_eq!(y, [0.0, -1.0, -3.0, 9.0, 8.0, 6.0], "{isa}");
         }
     }

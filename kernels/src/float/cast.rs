@@ -36,6 +36,7 @@ pub struct Cast<'a, X, Y> {
 
 impl<X: CastTo<Y>, Y> Kernel for Cast<'_, X, Y> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

@@ -44,6 +44,7 @@ pub struct Compare<'a, E> {
 
 impl<E: PartialOrd + Copy> Kernel for Compare<'_, E> {
     type Output = ();
+    const DOTS: bool = false;
 
     /// The match stands outside the loops, so that each loop is one function's.
     #[inline(always)]

@@ -20,6 +20,7 @@ pub struct Contract<'a> {
 
 impl Kernel for Contract<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

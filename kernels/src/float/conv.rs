@@ -69,6 +69,7 @@ pub struct Conv<'a> {
 
 impl Kernel for Conv<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     /// Blocks of 64, 16 and single channels: four, one and no whole vectors of the widest ISA.
     #[inline(always)]

@@ -15,6 +15,7 @@ pub struct Copy<'a, E> {
 
 impl<E: Clone> Kernel for Copy<'_, E> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

@@ -59,6 +59,7 @@ pub struct DwConv<'a> {
 
 impl Kernel for DwConv<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

@@ -25,6 +25,7 @@ pub struct Gather<'a, E, N> {
 
 impl<E: Copy + Default, N: Integer> Kernel for Gather<'_, E, N> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

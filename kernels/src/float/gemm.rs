@@ -42,6 +42,7 @@ pub struct Gemm<'a> {
 
 impl Kernel for Gemm<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     /// A tile has 32 columns: two registers of 16 lanes, four of 8, eight of 4. Sums fill the registers but a few.
     #[inline(always)]

@@ -75,6 +75,7 @@ pub struct Integers<'a, E> {
 
 impl<E: Number> Kernel for Integers<'_, E> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

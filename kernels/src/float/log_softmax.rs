@@ -17,6 +17,7 @@ pub struct LogSoftmax<'a> {
 
 impl Kernel for LogSoftmax<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

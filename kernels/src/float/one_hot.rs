@@ -21,6 +21,7 @@ pub struct OneHot<'a, E, N> {
 
 impl<E: Copy, N: Integer> Kernel for OneHot<'_, E, N> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

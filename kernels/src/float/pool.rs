@@ -37,6 +37,7 @@ pub struct Pool<'a> {
 
 impl Kernel for Pool<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

@@ -34,6 +34,7 @@ const LANES: usize = 16;
 
 impl Kernel for Reduce<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

@@ -62,6 +62,7 @@ pub struct Bilinear<'a> {
 
 impl<'a> Kernel for Bilinear<'a> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {
@@ -111,6 +112,7 @@ pub struct Nearest<'a, E> {
 
 impl<E: Clone> Kernel for Nearest<'_, E> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

@@ -19,6 +19,7 @@ pub struct Select<'a, E> {
 
 impl<E: Clone> Kernel for Select<'_, E> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

@@ -17,6 +17,7 @@ pub struct Softmax<'a> {
 
 impl Kernel for Softmax<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

@@ -26,6 +26,7 @@ fn greater(a: f32, b: f32) -> bool {
 
 impl<N: Integer> Kernel for TopK<'_, N> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

@@ -196,6 +196,7 @@ pub struct Unary<'a> {
 
 impl Kernel for Unary<'_> {
     type Output = ();
+    const DOTS: bool = false;
 
     #[inline(always)]
     fn call<I: Isa>(self, _: I) {

@@ -2,7 +2,7 @@
 //! odd ones apart, and VPMADDWD adds exactly in 32 bits.
 
 use super::ymm::{interleave4, ymm_operations};
-use super::{Isa, Kernel, Name, Narrow, check_taps, cpuid};
+use super::{AvxVnni, Isa, Kernel, Name, Narrow, check_taps, cpuid};
 use core::arch::x86_64::*;
 
 mod gemm;
@@ -15,6 +15,12 @@ impl Avx2 {
     /// The proof, if this CPU has the features.
     pub fn detect() -> Option<Self> {
         cpuid::features().avx2.then_some(Self(()))
+    }
+
+    /// What AVX-VNNI has beside its dot products.
+    #[inline(always)]
+    pub(super) fn part_of(_: AvxVnni) -> Self {
+        Self(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! AVX-VNNI: VPDPBUSD on ymm registers, exact in 32 bits.
 
 use super::ymm::{interleave4, ymm_operations};
-use super::{Isa, Kernel, Name, Narrow, check_taps, cpuid};
+use super::{Avx2, Isa, Kernel, Name, Narrow, check_taps, cpuid};
 use crate::igemm::Direct;
 use core::arch::x86_64::*;
 
@@ -30,6 +30,9 @@ impl Isa for AvxVnni {
         #[target_feature(enable = "avx2,fma,avxvnni")]
         fn enter<K: Kernel>(isa: AvxVnni, kernel: K) -> K::Output {
             kernel.call(isa)
+        }
+        if !K::DOTS {
+            return Avx2::part_of(self).run(kernel);
         }
         // SAFETY: `self` proves AVX2, FMA and AVX-VNNI.
         unsafe { enter(self, kernel) }

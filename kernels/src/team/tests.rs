@@ -71,6 +71,7 @@ struct Count<'a> {
 
 impl<'a> Split for Count<'a> {
     type Y = Grid<'a, u32>;
+    const DOTS: bool = true;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.place, core::mem::take(&mut self.y))
@@ -192,6 +193,7 @@ fn kernels_run_at_the_same_time() {
     }
     impl<'a> Split for Meet<'a> {
         type Y = Grid<'a, u8>;
+        const DOTS: bool = true;
         fn take(&mut self) -> Self::Y {
             Grid::new(&Place::dense([1, 1, 1, 3]), core::mem::take(&mut self.y))
         }

@@ -50,6 +50,7 @@ struct Row<'a> {
 
 impl Kernel for Row<'_> {
     type Output = ();
+    const DOTS: bool = false;
     #[inline(always)]
     fn call<I: Isa>(self, _isa: I) {
         let Sums { product: Product { window, depthwise, .. }, x, weights, at_x, at_y } = self.sums;
