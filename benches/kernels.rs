@@ -215,10 +215,9 @@ fn conv_rows<I: Isa, const MR: usize, E>(
         _ => 16,
     };
     // The code that a network has for such a layer, but for the widths of its groups.
-    let windows = params.forms() & (conv::RUNS + conv::PADDING);
+    let windows = params.forms() & conv::WINDOWS;
     bench(criterion, layer, &format!("igemm-{MR}x{lanes}c4-{}", I::NAME), params.macs(), || match windows {
         0 => isa.run(Conv::<MR, 7, _> { params, weights, x, summand, y: &mut *y }),
-        conv::RUNS => isa.run(Conv::<MR, 15, _> { params, weights, x, summand, y: &mut *y }),
         _ => isa.run(Conv::<MR, { conv::ANY }, _> { params, weights, x, summand, y: &mut *y }),
     });
 }

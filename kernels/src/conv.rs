@@ -94,15 +94,18 @@ impl<E> Params<E> {
     }
 
     /// What code it needs: the sum of its groups' different numbers of vectors (4 where they are whole groups of 64, 7 where
-    /// groups of 32 and 16 remain too), [`RUNS`] and [`PADDING`]. No other is compiled.
+    /// groups of 32 and 16 remain too), and [`WINDOWS`]. No other is compiled.
     pub const fn forms(&self) -> usize {
         let panels = self.y.channels.div_ceil(16);
         let widths = panels % 4 + if panels < 4 { 0 } else { 4 };
-        let [rows, runs] = Runs::new(&self.x, &self.window).count;
         let [kernel_h, kernel_w] = self.window.kernel;
-        // Where padding holds zeros, and enough of it: telling it apart costs more than 2 % of the taps.
-        let padding = self.zero_point == 0 && kernel_h * kernel_w > 1 && self.y.height <= 32;
-        widths + if rows * runs > 1 { RUNS } else { 0 } + if padding { PADDING } else { 0 }
+        widths + if kernel_h * kernel_w > 1 { WINDOWS } else { 0 }
+    }
+
+    /// Whether padding holds zeros, and enough of it: telling it apart costs more than 2 % of the taps.
+    #[inline(always)]
+    fn skips(&self) -> bool {
+        self.zero_point == 0 && self.y.height <= 32
     }
 
     /// The padding whose taps need not be computed.
@@ -140,14 +143,11 @@ pub const fn candidates(channels: usize) -> &'static [usize] {
     if channels > 32 { &[6, 5, 4, 3, 2, 1] } else { &[12, 8, 6, 4, 2, 1] }
 }
 
-/// Of [`Params::forms`]: taps are several runs.
-pub const RUNS: usize = 8;
-
-/// Of [`Params::forms`]: taps on padding are left out.
-pub const PADDING: usize = 16;
+/// Of [`Params::forms`]: several taps, which may be several runs, and may be on padding.
+pub const WINDOWS: usize = 8;
 
 /// All forms.
-pub const ANY: usize = 31;
+pub const ANY: usize = 15;
 
 pub use crate::igemm::rows;
 
@@ -223,11 +223,11 @@ impl<'a, const MR: usize, const FORMS: usize, E: Epilogue> Split for Conv<'a, MR
         let forms = self.params.forms();
         assert!(forms & FORMS == forms, "a kernel of other forms");
         let runs = Runs::new(x, window);
-        let runs = if FORMS & RUNS == 0 { Runs { count: [1, 1], ..runs } } else { runs };
+        let runs = if FORMS & WINDOWS == 0 { Runs { count: [1, 1], ..runs } } else { runs };
         let tracks = [Track::under(x, window), Track::positions(&grid), Track::plain(&epilogue.summand())];
         let walk = Walk::new([y.height, y.width], tracks, &pixels);
         // The code that it takes is worth it on the best instruction set alone.
-        let skips = FORMS & forms & PADDING != 0 && I::REGISTERS == 32;
+        let skips = forms & WINDOWS != 0 && I::REGISTERS == 32 && self.params.skips();
         let padding = skips.then(|| self.params.padding(runs));
         let walk = if padding.is_some() { walk } else { walk.joined() };
         let mut panels = self.weights.panels;
