@@ -6,7 +6,8 @@
 //! ```
 //!
 //! for constant `w`, where x ends with what is summed over, w begins with it, and the rest follows in order. At most one
-//! dimension of the result may depend on the batch: a Reshape can leave one open.
+//! dimension of the result may depend on the batch: a Reshape can leave one open. Where other dimensions are open too, nothing is
+//! changed: two sizes do not tell what depends on them (a stride of 2 makes one of both).
 use crate::attributes::Attributes;
 use crate::build::{add_constant, attributes, constant, op};
 use crate::error::{Problems, Reason};
@@ -19,11 +20,15 @@ use std::collections::HashMap;
 /// Rewrites each such layer; the Reshape behind it keeps its name.
 pub fn recognise_dense(graph: &mut Graph) -> Result<usize, Problems> {
     let found: Vec<_> = graph.ids().filter_map(|id| Some((id, dense(graph, id)?))).collect();
-    if found.is_empty() {
+    let shapes = graph.nodes.iter().filter_map(|node| match &node.op {
+        Op::Placeholder(op) => op.shape.as_deref(),
+        _ => None,
+    });
+    if found.is_empty() || !shapes.into_iter().all(batch_alone) {
         return Ok(0);
     }
     // The batch, which graphs leave open, is taken for two sizes: what differs depends on it.
-    let sizes = [1, 2].map(|batch| facts::infer(graph, &open_as(graph, batch)).0);
+    let sizes = [1, 7].map(|batch| facts::infer(graph, &open_as(graph, batch)).0);
     let mut count = 0;
     for (id, dense) in found {
         let Some(shape) = shape(&sizes, id) else { continue };
@@ -33,6 +38,11 @@ pub fn recognise_dense(graph: &mut Graph) -> Result<usize, Problems> {
         count += 1;
     }
     Ok(count)
+}
+
+/// Whether no dimension but the first is open.
+fn batch_alone(shape: &[i64]) -> bool {
+    shape.iter().skip(1).all(|&d| d >= 0)
 }
 
 /// The placeholders' shapes with every open dimension of one size.
@@ -124,7 +134,13 @@ fn rewrite(graph: &mut Graph, id: NodeId, dense: Dense, shape: Vec<i32>) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::summed;
+    use super::{batch_alone, summed};
+
+    #[test]
+    fn open_dimensions_behind_the_batch_are_told() {
+        assert!(batch_alone(&[-1, 9, 8]) && batch_alone(&[2]) && batch_alone(&[]));
+        assert!(!batch_alone(&[-1, -1, 8]) && !batch_alone(&[1, -1, 8]));
+    }
 
     #[test]
     fn equations_of_dense_layers() {
