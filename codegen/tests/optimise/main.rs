@@ -179,6 +179,18 @@ fn dense_layers_of_more_than_a_matrix_are_products() {
     }
 }
 
+/// What depends on a second open dimension cannot be told, such as what lies behind a stride along it.
+#[test]
+fn dense_layers_over_an_open_axis_stay() {
+    for open in [[-1, -1, 5], [3, -1, 5]] {
+        let mut n = Network::new(&open);
+        let (x, w) = (n.x, n.weights(&[5, 4]));
+        let y = n.op("BatchMatMulV2", &[x, w]);
+        let after = same("open", &n.finish(y), &random(&[3, 7, 5], 2), "y");
+        assert!(ops(&after).contains(&"BatchMatMulV2"), "{after}");
+    }
+}
+
 /// What runs in phases is unknown to the interpreter; the same convolution with dilations is not.
 #[test]
 fn a_convolution_over_phases_is_a_dilated_one() {

@@ -26,7 +26,9 @@ impl Chooser<'_> {
             Switch::Off => form.layers.clone(),
             Switch::On | Switch::Auto => self.corrected(form, progress)?,
         };
-        let mut search = Search { chooser: self, form, layers, seen, best: (f64::NEG_INFINITY, vec![]) };
+        // Where no SQNR is a number, min-max stays too.
+        let best = (f64::NEG_INFINITY, vec![Method::MinMax; seen.len()]);
+        let mut search = Search { chooser: self, form, layers, seen, best };
         let (mut base, total) = (Method::MinMax, Method::PLAIN.len() + SHARES.len());
         for (done, method) in Method::PLAIN.into_iter().enumerate() {
             progress("comparing methods", done, total);
