@@ -10,7 +10,7 @@ use bakelite_kernels::dwconv::{self, DwConv};
 use bakelite_kernels::epilogue::{Epilogue, Finish, Linear, NoSum, Sum, SumU8, ToU8};
 use bakelite_kernels::isa::{self, Isa, Name, Program};
 use bakelite_kernels::peak::Peak;
-use bakelite_kernels::{PerChannel, Place, Window};
+use bakelite_kernels::{PerChannel, Place, Window, pack};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -173,7 +173,7 @@ fn conv<I: Isa>(criterion: &mut Criterion, isa: I, layer: &Layer) {
 fn conv_with<I: Isa, S: Sum<Summand = u8>>(criterion: &mut Criterion, isa: I, layer: &Layer, sum: S) {
     let epilogue = Finish { sum, activation: Linear, output: TO_U8 };
     let (x, y, window) = (layer.x(), layer.y(), layer.window);
-    let params = conv::Params { x, y, window, zero_point: 0, short_steps: 0, epilogue };
+    let params = conv::Params { x, y, window, zero_point: 0, widest: 4, short_steps: 0, epilogue };
     macro_rules! with_rows {
         ($rows:expr, $($mr:literal)*) => { match $rows {
             $($mr => conv_rows::<I, $mr, _>(criterion, isa, layer, &params),)*
@@ -181,7 +181,7 @@ fn conv_with<I: Isa, S: Sum<Summand = u8>>(criterion: &mut Criterion, isa: I, la
         } };
     }
     for rows in layer.tiles() {
-        with_rows!(rows, 1 2 3 4 5 6 8 12);
+        with_rows!(rows, 1 2 3 4 5 6 7 8 12);
     }
     if reference::<I>() {
         let mut buffers = Buffers::new(layer, 0);
@@ -203,21 +203,20 @@ fn conv_rows<I: Isa, const MR: usize, E>(
 ) where
     E: Epilogue<Summand = u8, Out = u8>,
 {
+    let params = &conv::Params { widest: conv::widest(MR), ..*params };
     let mut buffers = Buffers::new(layer, params.packed_bytes());
     let hwio = weights(layer.taps() * layer.x[2] * layer.y[2]);
     let Buffers { x, y, summand, image } = &mut buffers;
     let image = &mut image.bytes()[..params.packed_bytes()];
     per_channel(layer.y[2], |constants| params.pack(&hwio, constants, image));
     let (x, y, weights) = (x.bytes(), y.bytes(), params.weights(image));
-    let lanes = match layer.y[2] {
-        33.. => 64,
-        17.. => 32,
-        _ => 16,
-    };
+    let groups = pack::groups(layer.y[2].next_multiple_of(16), params.widest).next();
+    let lanes = groups.map_or(0, |group| 16 * group.vectors);
     // The code that a network has for such a layer, but for the widths of its groups.
-    let windows = params.forms() & conv::WINDOWS;
+    let windows = params.forms() & (conv::WINDOWS | conv::PADDING);
     bench(criterion, layer, &format!("igemm-{MR}x{lanes}c4-{}", I::NAME), params.macs(), || match windows {
         0 => isa.run(Conv::<MR, 7, _> { params, weights, x, summand, y: &mut *y }),
+        conv::WINDOWS => isa.run(Conv::<MR, 15, _> { params, weights, x, summand, y: &mut *y }),
         _ => isa.run(Conv::<MR, { conv::ANY }, _> { params, weights, x, summand, y: &mut *y }),
     });
 }

@@ -18,7 +18,7 @@ use bakelite_codegen::error::{Problems, Reason};
 use bakelite_codegen::graph::Graph;
 use bakelite_codegen::tune::{self, Tiles};
 use clap::builder::NonEmptyStringValueParser;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use trial::Trial;
 
@@ -84,8 +84,8 @@ pub(crate) fn main(args: &Args) -> Outcome {
     let options = Options { name: engine::cache::NAME.to_owned(), shapes, ..Options::default() };
     let first = bake(&graph, &options, &About::default())?;
     let products = first.info.products;
-    let shapes: BTreeSet<Shape> = products.iter().flatten().map(|product| product.shape).collect();
-    let ranked: Ranked = shapes.into_iter().map(|shape| (shape, rank(shape, isa, args.within))).collect();
+    let ranked = products.iter().flatten().map(|product| (product.shape, rank(*product, isa, args.within)));
+    let ranked: Ranked = ranked.collect();
     let times = measure(args, &graph, &options, &ranked, &products, isa)?;
     let chosen: Vec<_> = times.iter().map(|(shape, times)| choose(&ranked[shape][0], times)).collect();
     let host = machine::name(&mut Standard);
@@ -97,11 +97,11 @@ pub(crate) fn main(args: &Args) -> Outcome {
 /// The tiles of each shape that are tried, the predicted one first.
 type Ranked = BTreeMap<Shape, Vec<Tiled>>;
 
-/// The tiles of a shape that are predicted to take at most `within` percent more than the best.
-fn rank(shape: Shape, isa: Name, within: u32) -> Vec<Tiled> {
+/// The tiles of a product that are predicted to take at most `within` percent more than the best.
+fn rank(product: Tiled, isa: Name, within: u32) -> Vec<Tiled> {
     let core = CORES.iter().find(|core| core.isa == isa.as_str());
     let core = core.expect("the model knows every instruction set");
-    let mut tiles: Vec<Tiled> = shape.fastest().candidates().collect();
+    let mut tiles: Vec<Tiled> = product.candidates().collect();
     tiles.sort_by(|a, b| a.cycles(core).total_cmp(&b.cycles(core)));
     let most = tiles[0].cycles(core) * (1.0 + f64::from(within) / 100.0);
     tiles.retain(|tile| tile.cycles(core) <= most);
@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn the_least_sum_of_a_shape_counts() {
-        let [five, six] = [5, 6].map(|rows| Some(Tiled { shape: SHAPE, rows, short_steps: 0 }));
+        let [five, six] =
+            [5, 6].map(|rows| Some(Tiled { shape: SHAPE, padding: None, rows, short_steps: 0 }));
         let builds: [(&[_], &[u64]); 3] = [
             (&[five, None, five], &[1000, 5, 2000]),
             (&[six, None, six], &[1000, 5, 1500]),
@@ -198,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_prediction_stands_unless_it_is_clearly_slower() {
-        let predicted = Tiled { shape: SHAPE, rows: 6, short_steps: 0 };
+        let predicted = Tiled { shape: SHAPE, padding: None, rows: 6, short_steps: 0 };
         let chosen = |five, six| choose(&predicted, &BTreeMap::from([(5, five), (6, six)]));
         assert_eq!(chosen(0.995, 1.0), (predicted, "6: 1.0000 ms, 5: 0.9950 ms".into()));
         assert_eq!(chosen(0.9, 1.0), (Tiled { rows: 5, ..predicted }, "5: 0.9000 ms, 6: 1.0000 ms".into()));

@@ -4,11 +4,12 @@
 //!
 //! ```text
 //! step   = max(MR*NV * dot, latency, (MR + NV) * load, bytes of its weights * stream)
-//! tile   = runs * (k4 * (step + loop) + run) + MR*NV * (store + sum) + crowd + tile
+//! tile   = share * runs * (k4 * (step + loop) + run) + MR*NV * (store + sum + narrow) + crowd + tile
 //! layer  = Σ_groups parts * tiles * tile + weight bytes * (near | far)
 //! ```
 //!
-//! where a step is 4 bytes of K, a run is a stretch of K that is consecutive in memory, weights stream if a group's are more
+//! where a step is 4 bytes of K, a run is a stretch of K that is consecutive in memory, `share` is what remains without taps on
+//! padding, weights stream if a group's are more
 //! than the first cache keeps, a crowd are more sums than the core can finish while it computes the next tile's, and `parts` is
 //! how often an instruction set with narrow vectors takes a group of channels. The last tile moves back, so it costs a whole
 //! one: that is how tails count. All weights come from where they fit beside each other between two inferences.
@@ -22,7 +23,9 @@ use bakelite_kernels::{Window, conv, dwconv};
 use cores::Unit;
 
 mod cores;
+mod padding;
 pub use cores::{CORES, Core, GIGAHERTZ};
+pub use padding::Padding;
 
 /// The inputs of the model, for one kernel call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,6 +60,8 @@ pub struct Shape {
 pub struct Tiled {
     /// Its shape.
     pub shape: Shape,
+    /// Taps that tiles leave out.
+    pub padding: Option<Padding>,
     /// Rows of a tile.
     pub rows: usize,
     /// As in [`conv::Params::short_steps`].
@@ -90,17 +95,21 @@ impl Shape {
         let (pixels, channels) = (params.y.pixels(), params.y.channels);
         Self { pixels, channels, runs: runs.count[0] * runs.count[1], k4: runs.k4(), sum }
     }
-
-    /// The product with the tile that is predicted to be fastest on AVX-512 VNNI.
-    pub fn fastest(self) -> Tiled {
-        let one = Tiled { shape: self, rows: 1, short_steps: 0 };
-        let cycles = |product: &Tiled| product.cycles(&CORES[0]);
-        let best = one.candidates().min_by(|a, b| cycles(a).total_cmp(&cycles(b)));
-        best.unwrap_or(one)
-    }
 }
 
 impl Tiled {
+    /// A convolution by tiles of one row.
+    pub fn new<E>(params: &conv::Params<E>, sum: bool) -> Self {
+        Self { shape: Shape::new(params, sum), padding: Padding::new(params), rows: 1, short_steps: 0 }
+    }
+
+    /// The product with the tile that is predicted to be fastest on AVX-512 VNNI.
+    pub fn fastest(self) -> Self {
+        let cycles = |product: &Self| product.cycles(&CORES[0]);
+        let best = self.candidates().min_by(|a, b| cycles(a).total_cmp(&cycles(b)));
+        best.unwrap_or(self)
+    }
+
     /// The product with each tile that the kernels have and that it fills.
     pub fn candidates(self) -> impl Iterator<Item = Self> {
         let Shape { pixels, channels, .. } = self.shape;
@@ -111,13 +120,16 @@ impl Tiled {
     /// The kernel's id without its instruction set: MR pixels by the channels of the widest group, and the steps that fit
     /// 16 bits, if any do.
     pub fn id(&self) -> String {
-        let vectors =
-            pack::groups(self.shape.channels.next_multiple_of(16)).next().map_or(1, |group| group.vectors);
+        let vectors = self.groups().next().map_or(1, |group| group.vectors);
         let short = match self.short_steps {
             0 => String::new(),
             steps => format!("-short{steps}"),
         };
         format!("igemm-{}x{}c4{short}", self.rows, 16 * vectors)
+    }
+
+    fn groups(&self) -> impl Iterator<Item = Group> {
+        pack::groups(self.shape.channels.next_multiple_of(16), conv::widest(self.rows))
     }
 
     /// Without the weights' way to the core.
@@ -130,14 +142,17 @@ impl Tiled {
             let streamed = runs * k4 * group.vectors * 64 > cores::FIRST_CACHE;
             let stream = if streamed { (group.vectors * 64) as f64 * core.stream } else { 0.0 };
             let step = (sums * core.dot(self.short_steps)).max(core.latency).max(loads).max(stream);
-            let k = runs as f64 * (k4 as f64 * (step + core.step) + core.run);
-            let finish = sums * if sum { core.store + core.sum } else { core.store };
+            let edges = conv::leads(rows, group.vectors);
+            let share = self.padding.filter(|_| core.registers >= 32).map_or(1.0, |p| p.share(rows, edges));
+            let k = share * runs as f64 * (k4 as f64 * (step + core.step) + core.run);
+            let narrow = if group.vectors < 4 { core.narrow } else { 0.0 };
+            let finish = sums * if sum { core.store + core.sum + 2.0 * narrow } else { core.store + narrow };
             let crowd = (sums - cores::CROWD).max(0.0) * core.crowd;
             let channels = (channels - group.first).min(16 * group.vectors);
             let parts = channels.div_ceil(group.vectors * core.lanes);
             (parts * pixels.div_ceil(rows)) as f64 * (k + finish + crowd + core.tile)
         };
-        pack::groups(channels.next_multiple_of(16)).map(group).sum()
+        self.groups().map(group).sum()
     }
 }
 

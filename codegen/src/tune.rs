@@ -129,7 +129,8 @@ fn product(line: &str) -> Result<Tiled, String> {
     let [pixels, channels, runs, k4, sum, rows] = values;
     match words.next() {
         None => {
-            Ok(Tiled { shape: Shape { pixels, channels, runs, k4, sum: sum == 1 }, rows, short_steps: 0 })
+            let shape = Shape { pixels, channels, runs, k4, sum: sum == 1 };
+            Ok(Tiled { shape, padding: None, rows, short_steps: 0 })
         }
         Some(_) => Err(wanted()),
     }
@@ -164,8 +165,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let product = Tiled { shape: SHAPE, rows: 5, short_steps: 0 };
-        let sum = Tiled { shape: Shape { sum: true, ..SHAPE }, rows: 6, short_steps: 0 };
+        let product = Tiled { shape: SHAPE, padding: None, rows: 5, short_steps: 0 };
+        let sum = Tiled { shape: Shape { sum: true, ..SHAPE }, rows: 6, ..product };
         let written = text("a # b\nc", &[(product, "5: 1 ms".into()), (sum, "6: 2 ms".into())]);
         let tiles = parse(&written).unwrap();
         assert_eq!([SHAPE, sum.shape].map(|shape| tiles.rows(&shape)), [Some(5), Some(6)], "{written}");
@@ -184,7 +185,7 @@ mod tests {
         let good = format!("{SHAPE} tile=");
         let lines = [
             "machine x".to_owned(),
-            format!("{good}7"),
+            format!("{good}9"),
             format!("{good}4"),
             format!("{good}5"),
             format!("{good}5 more=1"),
@@ -198,7 +199,7 @@ mod tests {
         let found: Vec<_> = error.lines().filter(|line| line.starts_with("error")).collect();
         assert_eq!(found.len(), 8, "{error}");
         assert!(
-            found[0].contains("line 3: ") && found[0].ends_with("supported: tile=6|5|4|3|2|1"),
+            found[0].contains("line 3: ") && found[0].ends_with("supported: tile=8|7|6|5|4|3|2|1"),
             "{error}"
         );
         assert!(found[1].contains("line 5: ") && found[1].ends_with("line 4 has this one"), "{error}");

@@ -12,23 +12,26 @@
 use crate::epilogue::Epilogue;
 use crate::igemm::{self, Padding, Panels};
 use crate::isa::Isa;
-use crate::pack::{self, PerChannel, Runs, Weights};
+use crate::pack::{self, Lanes, PerChannel, Runs, Weights};
 use crate::team::{Grid, Split};
 use crate::tile::Tiles;
 use crate::walk::{Track, Walk};
 use crate::window::{Place, Window};
 use bytemuck::Zeroable;
 use core::mem;
+use core::ops::Range;
 
 /// One convolution.
 ///
 /// ```
 /// use bakelite_kernels::{Kernel, Place, Window, conv, epilogue::*};
+/// const ROWS: usize = conv::candidates(64)[0];
 /// const PARAMS: conv::Params<Finish<NoSum, Linear, Requantize>> = conv::Params {
 ///     x: Place::with_halo([1, 8, 8, 16], [1, 1, 1, 1]),
 ///     y: Place::dense([1, 8, 8, 64]),
 ///     window: Window { kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pad: [1, 1] },
 ///     zero_point: 0,
+///     widest: conv::widest(ROWS),
 ///     short_steps: 0,
 ///     epilogue: Finish {
 ///         sum: NoSum,
@@ -36,7 +39,6 @@ use core::mem;
 ///         output: Requantize { inverse: 20.0, low: 0, high: 255, zero_point: 0 },
 ///     },
 /// };
-/// const ROWS: usize = conv::candidates(PARAMS.y.channels)[0];
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Params<E> {
@@ -48,6 +50,8 @@ pub struct Params<E> {
     pub window: Window,
     /// What the input holds for the real value 0.
     pub zero_point: u8,
+    /// Vectors of 16 channels in the widest groups of the packed weights: [`widest`] of the rows of a tile.
+    pub widest: usize,
     /// How many steps of four products surely fit 16 bits, added in pairs: 4, 2, 1, or 0 if nothing is known.
     /// [`prove_short_steps`](Params::prove_short_steps) tells. Without VPDPBUSD the speed depends on it, but no result.
     pub short_steps: u8,
@@ -58,8 +62,9 @@ pub struct Params<E> {
 impl<E> Params<E> {
     /// Channels with the padding of the last panel.
     #[inline(always)]
-    const fn lanes(&self) -> usize {
-        self.y.channels.next_multiple_of(16)
+    const fn lanes(&self) -> Lanes {
+        let channels = self.y.channels;
+        Lanes { channels, padded: channels.next_multiple_of(16), widest: self.widest }
     }
 
     /// Multiply-accumulates, padding included.
@@ -70,15 +75,15 @@ impl<E> Params<E> {
 
     /// Bytes of the packed image.
     pub const fn packed_bytes(&self) -> usize {
-        pack::image_bytes(self.lanes(), Runs::new(&self.x, &self.window).total_k4())
+        pack::image_bytes(self.lanes().padded, Runs::new(&self.x, &self.window).total_k4())
     }
 
     /// Packs weights in HWIO order into `image`, which has `packed_bytes` and begins on a multiple of 64.
     pub fn pack(&self, hwio: &[i8], per_channel: PerChannel<'_>, image: &mut [u8]) {
         let runs = Runs::new(&self.x, &self.window);
         let (ic, oc) = (self.x.channels, self.y.channels);
-        let panels = per_channel.pack([oc, self.lanes()], image);
-        pack::pack_panels([oc, self.lanes()], runs.total_k4(), panels, |c, k| {
+        let panels = per_channel.pack(self.lanes(), image);
+        pack::pack_panels(self.lanes(), runs.total_k4(), panels, |c, k| {
             let (run, byte) = (k / (4 * runs.k4()), k % (4 * runs.k4()));
             let (ky, kx) = (run / runs.count[1], run % runs.count[1] + byte / ic);
             let tap = ky * self.window.kernel[1] + kx;
@@ -94,32 +99,37 @@ impl<E> Params<E> {
     }
 
     /// What code it needs: the sum of its groups' different numbers of vectors (4 where they are whole groups of 64, 7 where
-    /// groups of 32 and 16 remain too), and [`WINDOWS`]. No other is compiled.
+    /// groups of 32 and 16 remain too), [`WINDOWS`] and [`PADDING`]. No other is compiled.
     pub const fn forms(&self) -> usize {
         let panels = self.y.channels.div_ceil(16);
-        let widths = panels % 4 + if panels < 4 { 0 } else { 4 };
+        let widths = panels % self.widest + if panels < self.widest { 0 } else { self.widest };
         let [kernel_h, kernel_w] = self.window.kernel;
-        widths + if kernel_h * kernel_w > 1 { WINDOWS } else { 0 }
+        let windows = if kernel_h * kernel_w > 1 { WINDOWS } else { 0 };
+        widths + windows + if self.skips() { PADDING } else { 0 }
     }
 
-    /// Whether padding holds zeros, and enough of it: telling it apart costs more than 2 % of the taps.
+    /// Whether taps on padding are left out: it holds zeros, and enough of them. Telling them apart costs more than 2 % of the taps.
     #[inline(always)]
-    fn skips(&self) -> bool {
-        self.zero_point == 0 && self.y.height <= 32
+    pub const fn skips(&self) -> bool {
+        let Window { kernel: [kernel_h, kernel_w], pad: [top, left], .. } = self.window;
+        kernel_h * kernel_w > 1 && top + left > 0 && self.zero_point == 0 && self.y.height <= 32
     }
 
-    /// The padding whose taps need not be computed.
+    /// The padding whose taps need not be computed. Tiles go down columns where a window has one row of taps, and `pixels` are
+    /// whole images.
     #[inline(always)]
-    fn padding(&self, runs: Runs) -> Padding {
-        let Self { x, window, .. } = *self;
+    fn padding(&self, runs: Runs, pixels: &Range<usize>) -> Padding {
+        let Self { x, y, window, .. } = *self;
         let columns = runs.count[1] == 1 && window.kernel[1] > 1 && x.channels.is_multiple_of(4);
-        Padding { window, extent: [x.height, x.width], column: columns.then_some(x.channels / 4) }
+        let images = [pixels.start, pixels.end].iter().all(|end| end.is_multiple_of(y.height * y.width));
+        let down = columns && window.kernel[0] == 1 && images;
+        Padding { window, extent: [x.height, x.width], column: columns.then_some(x.channels / 4), down }
     }
 
     /// Sees a packed image.
     #[inline(always)]
     pub fn weights<'a>(&self, image: &'a [u8]) -> Weights<'a> {
-        Weights::new(image, self.lanes())
+        Weights::new(image, self.lanes().padded)
     }
 }
 
@@ -140,16 +150,24 @@ pub fn start(w: &[i8], zero_point: u8, start: &mut [i32]) {
 /// Rows MR of a tile that are worth a trial for an output of so many channels, and fit 32 registers. A compiler chooses
 /// one for each layer; any gives the same bits. Each that is chosen is compiled for its epilogue and every ISA.
 pub const fn candidates(channels: usize) -> &'static [usize] {
-    if channels > 32 { &[6, 5, 4, 3, 2, 1] } else { &[12, 8, 6, 4, 2, 1] }
+    if channels > 32 { &[8, 7, 6, 5, 4, 3, 2, 1] } else { &[12, 8, 6, 4, 2, 1] }
 }
 
-/// Of [`Params::forms`]: several taps, which may be several runs, and may be on padding.
+/// Vectors of the widest groups of channels that tiles of so many rows have registers for.
+pub const fn widest(rows: usize) -> usize {
+    if rows <= 6 { 4 } else { 2 }
+}
+
+/// Of [`Params::forms`]: several taps, which may be several runs.
 pub const WINDOWS: usize = 8;
 
-/// All forms.
-pub const ANY: usize = 15;
+/// Of [`Params::forms`]: taps on padding are left out.
+pub const PADDING: usize = 16;
 
-pub use crate::igemm::rows;
+/// All forms.
+pub const ANY: usize = 31;
+
+pub use crate::igemm::{leads, rows};
 
 /// The meaning of a convolution. Weights are HWIO; `summand` is the epilogue's, empty when there is none.
 pub fn reference<E: Epilogue>(
@@ -160,7 +178,7 @@ pub fn reference<E: Epilogue>(
     summand: &[E::Summand],
     y: &mut [E::Out],
 ) {
-    let Params { x: at_x, y: at_y, window, zero_point, epilogue, short_steps: _ } = params;
+    let Params { x: at_x, y: at_y, window, zero_point, epilogue, widest: _, short_steps: _ } = params;
     let at_summand = epilogue.summand();
     for n in 0..at_y.batch {
         for oy in 0..at_y.height {
@@ -224,15 +242,18 @@ impl<'a, const MR: usize, const FORMS: usize, E: Epilogue> Split for Conv<'a, MR
         assert!(forms & FORMS == forms, "a kernel of other forms");
         let runs = Runs::new(x, window);
         let runs = if FORMS & WINDOWS == 0 { Runs { count: [1, 1], ..runs } } else { runs };
-        let tracks = [Track::under(x, window), Track::positions(&grid), Track::plain(&epilogue.summand())];
-        let walk = Walk::new([y.height, y.width], tracks, &pixels);
         // The code that it takes is worth it on the best instruction set alone.
-        let skips = forms & WINDOWS != 0 && I::REGISTERS == 32 && self.params.skips();
-        let padding = skips.then(|| self.params.padding(runs));
-        let walk = if padding.is_some() { walk } else { walk.joined() };
+        let skips = FORMS & PADDING != 0 && I::REGISTERS == 32 && self.params.skips();
+        let padding = skips.then(|| self.params.padding(runs, &pixels));
+        let tracks = [Track::under(x, window), Track::positions(&grid), Track::plain(&epilogue.summand())];
+        let walk = match padding {
+            Some(padding) if padding.down => Walk::new([y.width, y.height], tracks.map(Track::down), &pixels),
+            Some(_) => Walk::new([y.height, y.width], tracks, &pixels),
+            None => Walk::new([y.height, y.width], tracks, &pixels).joined(),
+        };
         let mut panels = self.weights.panels;
         let from_afar = panels.len() * 64 > NEAR;
-        for group in pack::groups(self.params.lanes()) {
+        for group in self.params.lanes().groups() {
             let (now, rest) = panels.split_at(group.vectors * runs.total_k4());
             panels = rest;
             let ahead = &rest[..if from_afar { now.len().min(rest.len()) } else { 0 }];

@@ -17,7 +17,7 @@
 
 use crate::epilogue::Epilogue;
 use crate::isa::Isa;
-use crate::pack::{self, PerChannel, Weights};
+use crate::pack::{self, Lanes, PerChannel, Weights};
 use crate::team::{Grid, Split};
 use crate::window::{Place, Window};
 use bytemuck::Zeroable;
@@ -102,10 +102,11 @@ impl<E> Params<E> {
     /// Packs weights in HWC order into `image`, which has `packed_bytes` and begins on a multiple of 64.
     pub fn pack(&self, hwc: &[i8], per_channel: PerChannel<'_>, image: &mut [u8]) {
         let Self { y, window, .. } = self;
-        let (axis, lanes, channels) = (self.axis(), self.lanes(), y.channels * self.fold());
+        let (axis, channels) = (self.axis(), y.channels * self.fold());
+        let lanes = Lanes { channels, padded: self.lanes(), widest: 4 };
         let along = 4 * self.quads()[1];
-        let panels = per_channel.pack([channels, lanes], image);
-        pack::pack_panels([channels, lanes], self.k4(), panels, |c, k| {
+        let panels = per_channel.pack(lanes, image);
+        pack::pack_panels(lanes, self.k4(), panels, |c, k| {
             let (across, along) = (k / along, k % along);
             let [ky, kx] = if axis == 0 { [along, across] } else { [across, along] };
             let inside = along < window.kernel[axis];

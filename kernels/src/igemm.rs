@@ -4,11 +4,15 @@
 //! no im2col buffer; K is never blocked, so sums never leave their registers. A step of 4 bytes loads NV vectors of
 //! weights and broadcasts MR activations for MR*NV dot products.
 
+use crate::conv::widest;
 use crate::epilogue::Epilogue;
 use crate::isa::{Isa, Kernel, Rows};
 use crate::pack::Runs;
 use crate::tile::{Tile, Tiles};
-use crate::window::Window;
+use core::ops::Range;
+
+mod padding;
+pub(crate) use padding::{Padding, Taps};
 
 /// The rows of a tile of `vectors` where a kernel was asked for MR and the ISA has [`Isa::ROWS`] at most.
 pub const fn rows(mr: usize, vectors: usize, most: [usize; 3]) -> usize {
@@ -18,6 +22,12 @@ pub const fn rows(mr: usize, vectors: usize, most: [usize; 3]) -> usize {
         _ => most[2],
     };
     if mr <= most { mr } else { most }
+}
+
+/// Whether tiles of `mr` rows are for groups of `vectors` that have others of their kind. The last, narrower ones have no code for
+/// edges, nor for prefetching: they are short of time.
+pub const fn leads(mr: usize, vectors: usize) -> bool {
+    vectors == 4 || vectors == 2 && widest(mr) == 2 && mr <= 8
 }
 
 /// How an instruction set sums a tile.
@@ -74,65 +84,6 @@ pub struct Panels<'a> {
     pub(crate) padding: Option<Padding>,
 }
 
-/// Taps on padding that holds zeros, which add nothing: for a tile in one row of pixels, the rows of taps above and
-/// below the input, and one pixel's columns of taps at either end of the row.
-#[derive(Clone, Copy)]
-pub(crate) struct Padding {
-    pub(crate) window: Window,
-    /// Height and width of the input.
-    pub(crate) extent: [usize; 2],
-    /// Steps of a column of taps, if they are a whole number and the columns are in one run.
-    pub(crate) column: Option<usize>,
-}
-
-/// The taps that a tile computes: rows, and runs in each.
-#[derive(Clone, Copy)]
-pub(crate) struct Taps {
-    /// The first row, and the one after the last.
-    rows: [usize; 2],
-    columns: Columns,
-}
-
-/// Runs of a row of taps: the whole row, or a column each. Before `first` the tile's first pixel has them on padding, from
-/// `last` on the last pixel.
-#[derive(Clone, Copy)]
-struct Columns {
-    first: usize,
-    last: usize,
-    count: usize,
-    /// From one to the next, in bytes.
-    pitch: usize,
-    /// Steps of each.
-    k4: usize,
-}
-
-impl Panels<'_> {
-    /// Those of a tile of MR pixels, of which the first is at `row` = [row, column] if all are in one row.
-    #[inline(always)]
-    pub(crate) fn taps<const MR: usize, const NV: usize>(&self, row: Option<[usize; 2]>) -> Taps {
-        let Runs { count: [rows, count], pitch: [_, pitch], .. } = self.runs;
-        let whole = Columns { first: 0, last: count, count, pitch, k4: self.runs.k4() };
-        match self.padding.zip(row) {
-            Some((padding, pixel)) => padding.inside::<MR, NV>(pixel, whole),
-            None => Taps { rows: [0, rows], columns: whole },
-        }
-    }
-}
-
-impl Padding {
-    #[inline(always)]
-    fn inside<const MR: usize, const NV: usize>(&self, [oy, ox]: [usize; 2], whole: Columns) -> Taps {
-        let [extent, count] = [self.extent[1], self.window.kernel[1]];
-        let (first, last) =
-            (self.window.inside(1, ox, extent).start, self.window.inside(1, ox + MR - 1, extent).end);
-        // Only where it pays for its code: with few channels a run is short.
-        let edge = self.column.filter(|_| NV == 4 && (first > 0 || last < count));
-        let columns = edge.map_or(whole, |k4| Columns { first, last, count, pitch: 4 * k4, k4 });
-        let rows = self.window.inside(0, oy, self.extent[0]);
-        Taps { rows: [rows.start, rows.end], columns }
-    }
-}
-
 impl<I: Isa> Gemm<I> for Direct {
     #[inline(always)]
     fn sums<const MR: usize, const NV: usize>(
@@ -155,21 +106,23 @@ impl Panels<'_> {
         part: usize,
         Tile { x, taps, mut ahead }: Tile<'_, MR>,
     ) -> [[I::I32; NV]; MR] {
-        let Runs { count: [_, runs], pitch: [pitch_y, _], .. } = self.runs;
-        let Taps { rows: [start, end], columns: Columns { first, last, count, pitch: pitch_x, k4 } } = taps;
-        let mut panels = &self.panels[start * runs * self.runs.k4() * NV..];
-        for ky in start..end {
-            for kx in 0..count {
+        let Runs { count: [_, runs], pitch: [pitch_y, pitch_x], .. } = self.runs;
+        let Taps { rows: [top, bottom], steps: [start, first, last, end] } = taps;
+        let k4 = self.runs.k4();
+        let mut panels = &self.panels[top * runs * k4 * NV..];
+        for ky in top..bottom {
+            for kx in 0..runs {
                 let (now, rest) = panels.split_at(k4 * NV);
                 panels = rest;
-                let (soon, later) = ahead.split_at(k4.min(ahead.len()));
-                ahead = later;
-                let run = Run { x: x.part(ky * pitch_y + kx * pitch_x, 4 * k4), panels: now, soon };
-                acc = match (kx < first, kx >= last) {
-                    (true, false) if I::REGISTERS == 32 && NV == 4 => run.sums::<I, NV, 1, 0>(isa, acc, part),
-                    (false, true) if I::REGISTERS == 32 && NV == 4 => run.sums::<I, NV, 0, 1>(isa, acc, part),
-                    _ => run.sums::<I, NV, 0, 0>(isa, acc, part),
-                };
+                let mut run = Run { x: x.part(ky * pitch_y + kx * pitch_x, 4 * k4), panels: now, ahead };
+                if I::REGISTERS == 32 && leads(MR, NV) && start < first {
+                    acc = run.sums::<I, NV, 1, 0>(isa, acc, part, start..first);
+                }
+                acc = run.sums::<I, NV, 0, 0>(isa, acc, part, first..last);
+                if I::REGISTERS == 32 && leads(MR, NV) && last < end {
+                    acc = run.sums::<I, NV, 0, 1>(isa, acc, part, last..end);
+                }
+                ahead = run.ahead;
             }
         }
         acc
@@ -182,31 +135,34 @@ struct Run<'a, const MR: usize> {
     x: Rows<'a, u8, MR>,
     panels: &'a [[i8; 64]],
     /// Weights to be prefetched meanwhile, one line a step: no more than memory gives.
-    soon: &'a [[i8; 64]],
+    ahead: &'a [[i8; 64]],
 }
 
 impl<const MR: usize> Run<'_, MR> {
-    /// Adds the run, without the first pixels, FIRST of them, and the LAST.
+    /// Adds some steps of the run, without the first pixels, FIRST of them, and the LAST.
     #[inline(always)]
     fn sums<I: Isa, const NV: usize, const FIRST: usize, const LAST: usize>(
-        &self,
+        &mut self,
         isa: I,
         mut acc: [[I::I32; NV]; MR],
         part: usize,
+        steps: Range<usize>,
     ) -> [[I::I32; NV]; MR] {
+        let x = self.x.part(4 * steps.start, 4 * (steps.end - steps.start));
         // All slices have this one length: no step looks whether it is inside.
-        let k4 = self.x.fours();
+        let count = x.fours();
         let mut rows: [&[[u8; 4]]; MR] = [&[]; MR];
         for m in FIRST..MR - LAST {
-            rows[m] = self.x.row_of_fours(m);
+            rows[m] = x.row_of_fours(m);
         }
-        let panels = &self.panels.as_chunks::<NV>().0[..k4];
-        for k in 0..k4 {
-            // Narrower groups are the last ones, and slower instruction sets do not wait for memory. It stands before the
-            // loads of x, which would else all be done before it.
-            if NV == 4
-                && I::REGISTERS == 32
-                && let Some(line) = self.soon.get(k)
+        let panels = &self.panels.as_chunks::<NV>().0[steps.start..][..count];
+        let (soon, later) = self.ahead.split_at(count.min(self.ahead.len()));
+        self.ahead = later;
+        for k in 0..count {
+            // It stands before the loads of x, which would else all be done before it.
+            if I::REGISTERS == 32
+                && leads(MR, NV)
+                && let Some(line) = soon.get(k)
             {
                 isa.prefetch(line);
             }

@@ -13,6 +13,7 @@ pub const fn params<E: Copy>([m, k, n]: [usize; 3], zero_point: u8, epilogue: E)
         y: Place::dense([1, 1, m, n]),
         window: Window::POINT,
         zero_point,
+        widest: 4,
         short_steps: 0,
         epilogue,
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! [start i32 × P] [scale f32 × P] [bias f32 × P]     P = channels rounded up to 16
-//! [group]                                            64 channels each; then one of 32, then 16s
+//! [group]                                            64 (or 32) channels each; then one of 32, then 16s
 //!   [k / 4] [panel: NV] [lane: 16] [4]               i8, K padded with zeros
 //! ```
 //!
@@ -45,14 +45,14 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// The groups of `lanes` channels, padding included: 64s, at most one 32, then at most one 16.
-pub fn groups(lanes: usize) -> impl Iterator<Item = Group> {
+/// The groups of `lanes` channels, padding included: as many of `widest` = 4 or 2 vectors as there are, then narrower ones.
+pub fn groups(lanes: usize, widest: usize) -> impl Iterator<Item = Group> {
     let mut first = 0;
     core::iter::from_fn(move || {
-        let vectors = match lanes - first {
+        let vectors = match (lanes - first) / 16 {
             0 => return None,
-            64.. => 4,
-            32.. => 2,
+            rest if rest >= widest => widest,
+            2.. => 2,
             _ => 1,
         };
         let group = Group { first, vectors };
@@ -129,6 +129,23 @@ impl Runs {
     }
 }
 
+/// The channels of an image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lanes {
+    /// How many have weights.
+    pub(crate) channels: usize,
+    /// How many there are: the others are padding.
+    pub(crate) padded: usize,
+    /// Vectors of the widest groups.
+    pub(crate) widest: usize,
+}
+
+impl Lanes {
+    pub(crate) fn groups(self) -> impl Iterator<Item = Group> {
+        groups(self.padded, self.widest)
+    }
+}
+
 /// What is packed, besides the weights, for each output channel.
 #[derive(Clone, Copy, Debug)]
 pub struct PerChannel<'a> {
@@ -141,18 +158,18 @@ pub struct PerChannel<'a> {
 }
 
 impl PerChannel<'_> {
-    /// Writes the image's head for `channels`, which repeat those that are here, and zeros up to `lanes`; returns its panels.
-    pub(crate) fn pack<'o>(&self, [channels, lanes]: [usize; 2], out: &'o mut [u8]) -> &'o mut [i8] {
-        let (head, panels) = out.split_at_mut(lanes * 12);
-        for group in groups(lanes) {
+    /// Writes the image's head for the channels, which repeat those that are here, and zeros for padding; returns its panels.
+    pub(crate) fn pack<'o>(&self, lanes: Lanes, out: &'o mut [u8]) -> &'o mut [i8] {
+        let (head, panels) = out.split_at_mut(lanes.padded * 12);
+        for group in lanes.groups() {
             for (s, lane, c) in group.lanes() {
                 let at = group.first + s * 16 + lane;
-                let c = if c < channels { c % self.start.len() } else { usize::MAX };
+                let c = if c < lanes.channels { c % self.start.len() } else { usize::MAX };
                 let start = self.start.get(c).copied().unwrap_or(0).to_le_bytes();
                 let scale = self.scale.get(c).copied().unwrap_or(0.0).to_le_bytes();
                 let bias = self.bias.get(c).copied().unwrap_or(0.0).to_le_bytes();
                 for (section, bytes) in [start, scale, bias].into_iter().enumerate() {
-                    head[(section * lanes + at) * 4..][..4].copy_from_slice(&bytes);
+                    head[(section * lanes.padded + at) * 4..][..4].copy_from_slice(&bytes);
                 }
             }
         }
@@ -165,20 +182,20 @@ pub(crate) const fn image_bytes(lanes: usize, k4: usize) -> usize {
     lanes * (12 + 4 * k4)
 }
 
-/// Fills panels: `weight(channel, k)` for each `k < 4 * k4`, zero for channels from `channels` to `lanes`.
+/// Fills panels: `weight(channel, k)` for each `k < 4 * k4`, zero for padding.
 pub(crate) fn pack_panels(
-    [channels, lanes]: [usize; 2],
+    lanes: Lanes,
     k4: usize,
     panels: &mut [i8],
     mut weight: impl FnMut(usize, usize) -> i8,
 ) {
     let mut panel = panels.chunks_exact_mut(4);
-    for group in groups(lanes) {
+    for group in lanes.groups() {
         for k in 0..k4 {
             for (_, _, c) in group.lanes() {
                 let w = panel.next().expect("the image has room for all panels");
                 for (j, w) in w.iter_mut().enumerate() {
-                    *w = if c < channels { weight(c, 4 * k + j) } else { 0 };
+                    *w = if c < lanes.channels { weight(c, 4 * k + j) } else { 0 };
                 }
             }
         }
@@ -193,11 +210,11 @@ pub(crate) fn pack_panels(
 /// ```
 ///
 /// for all its partial sums too, that is where neither positive nor negative weights of a pair add up to more than 128.
-pub(crate) fn short_steps(lanes: usize, panels: &[[i8; 64]]) -> u8 {
-    let k4 = panels.len() * 16 / lanes.max(1);
+pub(crate) fn short_steps(lanes: Lanes, panels: &[[i8; 64]]) -> u8 {
+    let k4 = panels.len() * 16 / lanes.padded.max(1);
     let fit = |steps: usize| {
         let mut rest = panels;
-        groups(lanes).all(|group| {
+        lanes.groups().all(|group| {
             let (now, later) = rest.split_at(group.vectors * k4);
             rest = later;
             now.chunks(steps * group.vectors).all(|steps| steps_fit(steps, group.vectors))
@@ -223,11 +240,11 @@ mod tests {
 
     #[test]
     fn groups_cover_channels_once() {
-        for lanes in (16..300).step_by(16) {
+        for (lanes, widest) in (16..300).step_by(16).flat_map(|lanes| [(lanes, 4), (lanes, 2)]) {
             let mut seen = [0; 320];
             let mut first = 0;
-            for group in groups(lanes) {
-                assert_eq!(group.first, first);
+            for group in groups(lanes, widest) {
+                assert!(group.first == first && group.vectors <= widest);
                 first += 16 * group.vectors;
                 group.lanes().for_each(|(_, _, c)| seen[c] += 1);
             }
@@ -240,7 +257,8 @@ mod tests {
     fn steps_that_fit_are_found() {
         let steps = |lanes: usize, k4: usize, weight: fn(usize, usize) -> i8| {
             let mut image = std::vec![[0; 64]; lanes / 16 * k4];
-            pack_panels([lanes, lanes], k4, image.as_flattened_mut(), weight);
+            let lanes = Lanes { channels: lanes, padded: lanes, widest: 4 };
+            pack_panels(lanes, k4, image.as_flattened_mut(), weight);
             short_steps(lanes, &image)
         };
         // 255 * 128 is the most; -128 fits alone. Two positive ones of a pair: 127 and 1, not 127 and 2.
@@ -260,7 +278,7 @@ mod tests {
 
     #[test]
     fn order_of_a_group() {
-        let lanes = |lanes| groups(lanes).next().map(|g| [g.channel(0, 4), g.channel(g.vectors - 1, 15)]);
+        let lanes = |lanes| groups(lanes, 4).next().map(|g| [g.channel(0, 4), g.channel(g.vectors - 1, 15)]);
         assert_eq!(lanes(64), Some([16, 63]));
         assert_eq!(lanes(32), Some([8, 31]));
         assert_eq!(lanes(16), Some([4, 15]));

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::epilogue::Epilogue;
-use crate::igemm::{Gemm, Panels, Taps};
+use crate::igemm::{Gemm, Panels, Taps, leads};
 use crate::isa::{Isa, Rows};
 use crate::pack::{Group, Weights};
 use crate::team::{Grid, GridTile};
@@ -74,17 +74,16 @@ impl<E: Epilogue> Tiles<'_, E> {
     fn part<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I, part: Part<'_, NV>) {
         let (mut walk, mut ahead) = (self.walk, self.ahead);
         let share = if ahead.is_empty() { 0 } else { ahead.len().div_ceil(self.pixels.div_ceil(MR)) };
-        while let Some(Stretch { places: [x, y, summand], row }) = walk.next::<MR>() {
+        while let Some(Stretch { places: [x, y, summand], lines, start }) = walk.next::<MR>() {
             let (soon, later) = ahead.split_at(share.min(ahead.len()));
             ahead = later;
             let x = Rows::<_, MR>::new(self.panels.x, x, self.panels.runs.reach());
             let summand = E::SUMS.then(|| Rows::new(self.summand, summand.plus(part.first), part.count));
-            let tile = Tile { x, taps: self.panels.taps::<MR, NV>(row), ahead: soon };
+            let tile = Tile { x, taps: self.panels.taps::<I, MR, NV>(lines, start), ahead: soon };
             let y = self.y.tile::<MR>(y, part.first, part.count);
-            // Narrower groups are the last ones, and slower instruction sets do not wait for memory.
             if let Some(summand) = summand
                 && I::REGISTERS == 32
-                && NV == 4
+                && leads(MR, NV)
             {
                 (0..MR).filter_map(|m| summand.row(m).first()).for_each(|line| isa.prefetch(line));
             }

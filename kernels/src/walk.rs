@@ -46,6 +46,12 @@ impl Track {
     pub(crate) fn plain(y: &Place) -> Self {
         Self { first: y.first, image: y.image, row: y.row, pixel: y.pixel }
     }
+
+    /// The tensor walked down its columns.
+    #[inline(always)]
+    pub(crate) fn down(self) -> Self {
+        Self { row: self.pixel, pixel: self.row, ..self }
+    }
 }
 
 /// The way over some pixels.
@@ -119,8 +125,10 @@ impl Places {
 pub(crate) struct Stretch<const T: usize> {
     /// Its pixels in each tensor.
     pub(crate) places: [Places; T],
-    /// The first pixel's [row, column], if all are in one row.
-    pub(crate) row: Option<[usize; 2]>,
+    /// The lines of its image that the first and the last pixel are in: rows, or columns where tiles go down them.
+    pub(crate) lines: [usize; 2],
+    /// The first pixel's number in its line, if all are in one.
+    pub(crate) start: Option<usize>,
 }
 
 impl<const T: usize> Walk<T> {
@@ -187,7 +195,7 @@ impl<const T: usize> Walk<T> {
             self.seek(end - MR);
         }
         let wrap = width - self.pixel[1];
-        let row = (MR <= wrap).then_some(self.pixel);
+        let start = (MR <= wrap).then_some(self.pixel[1]);
         let jump = self.jumps[usize::from(self.pixel[0] + 1 == height)];
         let mut places = [Places { near: 0, far: 0, step: 0, wrap }; T];
         for t in 0..T {
@@ -196,8 +204,9 @@ impl<const T: usize> Walk<T> {
             places[t] = Places { near, far: if MR > wrap { jumped } else { near }, step, wrap };
             self.at[t] = (if MR >= wrap { jumped } else { near }).wrapping_add(MR * step);
         }
+        let lines = self.lines(MR, wrap);
         self.count(MR, wrap);
-        Some(Stretch { places, row })
+        Some(Stretch { places, lines, start })
     }
 
     /// A tile of one or two pixels: pixel 1 fills it, or pixel 0 if it is alone.
@@ -213,8 +222,17 @@ impl<const T: usize> Walk<T> {
                 |m: usize| near.wrapping_add(m * step).wrapping_add(if m < wrap { 0 } else { jump[t] });
             (places[t].near, places[t].far, self.at[t]) = (near, place(count - 1), place(count));
         }
+        let lines = self.lines(count, wrap);
         self.count(count, wrap);
-        Stretch { places, row: None }
+        Stretch { places, lines, start: None }
+    }
+
+    /// The lines of the next pixel and of the last of `count`, where `wrap` are in the first line.
+    #[inline(always)]
+    fn lines(&self, count: usize, wrap: usize) -> [usize; 2] {
+        let line = self.pixel[0];
+        let next = if line + 1 == self.extent[0] { 0 } else { line + 1 };
+        [line, if count > wrap { next } else { line }]
     }
 
     /// Goes on by `count` pixels, of which `wrap` are in this row.
@@ -245,8 +263,11 @@ mod tests {
                 assert!(range.contains(&number) && (number == first + m || m > 0 && number <= first + 1));
                 seen[number] = true;
             }
-            if let (Some([y, x]), Some(width)) = (tile.row, width) {
-                assert!(x + MR <= width && (first % width, first / width % 3) == (x, y), "{y} {x}");
+            if let Some(width) = width {
+                let last =
+                    want.iter().position(|want| *want == places[MR - 1]).expect("the place of a pixel");
+                assert_eq!(tile.lines, [first, last].map(|number| number / width % 3));
+                assert!(tile.start.is_none_or(|x| x == first % width && x + MR <= width), "{:?}", tile.start);
             }
         }
         let all = seen.iter().enumerate().all(|(number, seen)| *seen == range.contains(&number));

@@ -25,6 +25,8 @@ pub struct Core {
     pub store: f64,
     /// The epilogue's summand, a vector.
     pub sum: f64,
+    /// What either costs more for groups of less than four vectors, whose bytes fill no register.
+    pub narrow: f64,
     /// What a tile costs beside all that.
     pub tile: f64,
     /// What each sum of a tile above `CROWD` costs more.
@@ -65,6 +67,7 @@ pub const CORES: [Core; 4] = [
         run: 9.0,
         store: 1.0,
         sum: 1.15,
+        narrow: 0.6,
         tile: 16.0,
         crowd: 2.2,
         latency: 4.0,
@@ -89,6 +92,7 @@ pub const CORES: [Core; 4] = [
         run: 9.9,
         store: 0.0,
         sum: 0.48,
+        narrow: 0.0,
         tile: 50.7,
         crowd: 0.0,
         latency: 0.0,
@@ -113,6 +117,7 @@ pub const CORES: [Core; 4] = [
         run: 7.9,
         store: 2.39,
         sum: 1.76,
+        narrow: 0.0,
         tile: 28.2,
         crowd: 0.0,
         latency: 0.0,
@@ -137,6 +142,7 @@ pub const CORES: [Core; 4] = [
         run: 0.0,
         store: 79.0,
         sum: 0.0,
+        narrow: 0.0,
         tile: 0.0,
         crowd: 0.0,
         latency: 0.0,

@@ -4,7 +4,7 @@ use bakelite_kernels::Place;
 fn conv(y: [usize; 4], ic: usize, kernel: usize) -> conv::Params<()> {
     let window = Window { kernel: [kernel; 2], pad: [kernel / 2; 2], ..Window::POINT };
     let x = Place::with_halo([y[0], y[1], y[2], ic], [kernel / 2; 4]);
-    conv::Params { x, y: Place::dense(y), window, zero_point: 0, short_steps: 0, epilogue: () }
+    conv::Params { x, y: Place::dense(y), window, zero_point: 0, widest: 4, short_steps: 0, epilogue: () }
 }
 
 fn layer(work: &Work) -> Layer<'_> {
@@ -13,21 +13,27 @@ fn layer(work: &Work) -> Layer<'_> {
 
 #[test]
 fn tiles_leave_little_to_compute_twice() {
-    let rows = |y, ic, kernel| Shape::new(&conv(y, ic, kernel), false).fastest().rows;
-    assert_eq!(rows([1, 7, 7, 512], 512, 3), 5);
-    assert_eq!(rows([1, 14, 14, 256], 256, 3), 6);
+    let rows = |y, ic, kernel| Tiled::new(&conv(y, ic, kernel), false).fastest().rows;
+    assert_eq!(rows([1, 13, 13, 256], 256, 1), 5);
+    assert_eq!(rows([1, 28, 28, 256], 256, 1), 4);
     assert_eq!(rows([1, 1, 1, 1000], 2048, 1), 1);
     assert_eq!(rows([1, 1, 3, 1000], 2048, 1), 3);
     assert_eq!(rows([1, 28, 28, 32], 192, 1), 8);
-    let fastest = Shape::new(&conv([1, 7, 7, 512], 512, 3), false).fastest();
-    assert_eq!(fastest.id(), "igemm-5x64c4");
-    assert_eq!(Tiled { short_steps: 2, ..fastest }.id(), "igemm-5x64c4-short2");
+}
+
+#[test]
+fn tiles_as_long_as_a_row_leave_padding_out() {
+    let fastest = Tiled::new(&conv([1, 7, 7, 512], 512, 3), false).fastest();
+    assert_eq!(fastest.id(), "igemm-7x32c4");
+    assert_eq!(Tiled { short_steps: 2, ..fastest }.id(), "igemm-7x32c4-short2");
+    let signed = conv::Params { zero_point: 128, ..conv([1, 7, 7, 512], 512, 3) };
+    assert_eq!(Tiled::new(&signed, false).padding, None);
 }
 
 #[test]
 fn every_candidate_costs_and_the_choice_costs_least() {
     for (y, ic) in [([1, 5, 5, 96], 24), ([1, 17, 17, 192], 768), ([1, 1, 4, 17], 3)] {
-        let chosen = Shape::new(&conv(y, ic, 3), true).fastest();
+        let chosen = Tiled::new(&conv(y, ic, 3), true).fastest();
         let cycles = |product: Tiled| cycles(&CORES[0], &layer(&Work::Product(product)), 0);
         assert!(chosen.candidates().all(|other| cycles(other) >= cycles(chosen)), "{chosen:?}");
         assert!(chosen.candidates().all(|other| other.rows <= y[1] * y[2]));
@@ -36,7 +42,7 @@ fn every_candidate_costs_and_the_choice_costs_least() {
 
 #[test]
 fn a_summand_an_instruction_set_and_distant_weights_cost() {
-    let product = Shape::new(&conv([1, 14, 14, 256], 256, 3), false).fastest();
+    let product = Tiled::new(&conv([1, 14, 14, 256], 256, 3), false).fastest();
     let shape = Shape { sum: true, ..product.shape };
     let (plain, sum) = (Work::Product(product), Work::Product(Tiled { shape, ..product }));
     let cycles = |core, work, weights, total| cycles(core, &Layer { weights, ..layer(work) }, total);
@@ -50,7 +56,7 @@ fn a_summand_an_instruction_set_and_distant_weights_cost() {
 
 #[test]
 fn short_sums_are_faster_where_bytes_are_widened() {
-    let exact = Shape::new(&conv([1, 14, 14, 256], 256, 3), false).fastest();
+    let exact = Tiled::new(&conv([1, 14, 14, 256], 256, 3), false).fastest();
     for core in &CORES {
         let cycles = [0, 1, 2, 4].map(|short_steps| Tiled { short_steps, ..exact }.cycles(core));
         let equal = cycles.iter().all(|c| *c == cycles[0]);

@@ -94,16 +94,18 @@ impl Site<'_, '_> {
             y: o.y.place,
             window: product.window,
             zero_point: o.zero_point,
+            widest: 4,
             short_steps: 0,
             epilogue: o.stages,
         };
+        let work = self.tile(cost::Tiled::new(&params, o.summand.is_some()));
+        let params = conv::Params { widest: conv::widest(work.rows), ..params };
         let mut short_steps = 0;
         let image = self.pack(params.packed_bytes(), |image| {
             params.pack(weights, per_channel, image);
             short_steps = params.prove_short_steps(image);
         });
         let params = conv::Params { short_steps, ..params };
-        let work = self.tile(cost::Shape::new(&params, o.summand.is_some()));
         let work = cost::Tiled { short_steps, ..work };
         let call = Call::new(format!("conv::Conv::<{}, {}, _>", work.rows, params.forms()), &params);
         let call = call.id(work.id()).work(Work::Product(work));

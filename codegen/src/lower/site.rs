@@ -7,7 +7,7 @@
 //!
 //! Here is what is known of the node, the constants of its kernel and the program that grows; `operands` says where its
 //! tensors are, `joined` what is done for outputs that are inputs.
-use crate::cost::{Shape, Tiled};
+use crate::cost::Tiled;
 use crate::error::Reason;
 use crate::graph::{Edge, Node, NodeId};
 use crate::lower::round::{Round, copy_call};
@@ -90,9 +90,9 @@ impl<'a> Site<'_, 'a> {
     }
 
     /// The tile that was measured to be fastest, or is predicted to be.
-    pub fn tile(&self, shape: Shape) -> Tiled {
-        let measured = self.round.tiles.rows(&shape);
-        measured.map_or_else(|| shape.fastest(), |rows| Tiled { shape, rows, short_steps: 0 })
+    pub fn tile(&self, product: Tiled) -> Tiled {
+        let measured = self.round.tiles.rows(&product.shape);
+        measured.map_or_else(|| product.fastest(), |rows| Tiled { rows, ..product })
     }
 
     /// Appends a call.

@@ -223,6 +223,7 @@ mod tests {
                         y: y_place,
                         window: WINDOW,
                         zero_point,
+                        widest: 4,
                         short_steps: 0,
                         epilogue,
                     };

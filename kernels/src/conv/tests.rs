@@ -40,7 +40,7 @@ impl Case {
     fn params<E>(&self, epilogue: E) -> Params<E> {
         let (y, channels) = (self.y, [self.ic, self.oc]);
         let (x, y) = Tensors { y, channels, window: self.window, gap: self.gap }.places();
-        Params { x, y, window: self.window, zero_point: self.zero_point, short_steps: 0, epilogue }
+        Params { x, y, window: self.window, zero_point: self.zero_point, widest: 4, short_steps: 0, epilogue }
     }
 
     /// Compares every ISA with the reference, and the packed image's size with what was announced.
@@ -51,7 +51,7 @@ impl Case {
         E::Out: PartialEq + core::fmt::Debug,
     {
         let mut random = Random::new(self.seed);
-        let params = self.params(epilogue);
+        let params = Params { widest: widest(MR), ..self.params(epilogue) };
         let x = testing::input(&params.x, self.zero_point, self.fill, &mut random);
         let taps = self.window.kernel[0] * self.window.kernel[1] * self.ic;
         let mut hwio = random.weights(self.fill, taps * self.oc);
@@ -79,10 +79,12 @@ impl Case {
             let mut got = fresh.clone();
             let (weights, summand) = (params.weights(image), &summand[..]);
             let (params, y) = (&params, &mut got);
-            if params.forms() & WINDOWS == 0 {
-                testing::run_cut(isa, 64, Conv::<MR, 7, E> { params, weights, x: &x, summand, y });
-            } else {
-                testing::run_cut(isa, 64, Conv::<MR, ANY, E> { params, weights, x: &x, summand, y });
+            match params.forms() & (WINDOWS | PADDING) {
+                0 => testing::run_cut(isa, 64, Conv::<MR, 7, E> { params, weights, x: &x, summand, y }),
+                WINDOWS => {
+                    testing::run_cut(isa, 64, Conv::<MR, 15, E> { params, weights, x: &x, summand, y })
+                }
+                _ => testing::run_cut(isa, 64, Conv::<MR, ANY, E> { params, weights, x: &x, summand, y }),
             }
             failures.check(&got, &want, || format!("{isa} MR {MR} {self:?} {epilogue:?}"));
         }
@@ -123,6 +125,7 @@ fn every_tile() {
         case.check::<4, _>(&mut failures, PLAIN);
         case.check::<5, _>(&mut failures, PLAIN);
         case.check::<6, _>(&mut failures, PLAIN);
+        case.check::<7, _>(&mut failures, PLAIN);
         case.check::<8, _>(&mut failures, PLAIN);
         case.check::<12, _>(&mut failures, PLAIN);
     }
@@ -173,12 +176,13 @@ fn padding() {
         w([3, 3], [1, 1], [2, 2], [2, 2]),
     ];
     for window in windows {
-        for width in [1, 2, 4, 6, 8, 12, 13] {
+        for width in [1, 2, 4, 6, 7, 12, 13] {
             for (ic, zero_point) in [(4, 0), (8, 0), (6, 0), (8, 128)] {
                 for oc in [16, 40, 64] {
                     let case = Case { y: [2, 3, width], ic, oc, window, zero_point, ..BASE };
                     case.check::<4, _>(&mut failures, PLAIN);
                     case.check::<6, _>(&mut failures, PLAIN);
+                    case.check::<7, _>(&mut failures, PLAIN);
                     case.check::<12, _>(&mut failures, PLAIN);
                 }
             }
@@ -256,7 +260,15 @@ fn reference_of_a_worked_case() {
     let window = Window { kernel: [2, 2], stride: [1, 1], dilation: [1, 1], pad: [0, 1] };
     let epilogue = Finish { sum: NoSum, activation: Linear, output: ToF32 };
     let x = Place::dense([1, 2, 2, 1]);
-    let params = Params { x, y: Place::dense([1, 1, 2, 1]), window, zero_point: 1, short_steps: 0, epilogue };
+    let params = Params {
+        x,
+        y: Place::dense([1, 1, 2, 1]),
+        window,
+        zero_point: 1,
+        widest: 4,
+        short_steps: 0,
+        epilogue,
+    };
     let mut y = [0.0; 2];
     reference(&params, &[1, 2, 3, 4], &[1, 2, 3, -4], [&[0.5], &[10.0]], &[], &mut y);
     // Less the zero point: 0 1 / 2 3. Left column on the halo: 2*0 - 4*2; then 1*0 + 2*1 + 3*2 - 4*3.
@@ -268,6 +280,7 @@ fn tiles_fit_their_registers() {
     for (channels, vectors) in [(16, 1), (32, 2), (64, 4), (1000, 4)] {
         for &mr in candidates(channels) {
             for (most, registers) in [([1; 3], 1), ([3, 6, 6], 16), ([6, 12, 12], 32)] {
+                let vectors = widest(mr).min(vectors);
                 let rows = rows(mr, vectors, most);
                 // Sums, the fewer factors held, and the one that passes through.
                 let used = rows * vectors + rows.min(vectors) + 1;
