@@ -10,7 +10,7 @@ use bakelite_kernels::dwconv::{self, DwConv};
 use bakelite_kernels::epilogue::{Epilogue, Finish, Linear, NoSum, Sum, SumU8, ToU8};
 use bakelite_kernels::isa::{self, Isa, Name, Program};
 use bakelite_kernels::peak::Peak;
-use bakelite_kernels::{PerChannel, Place, Window, pack};
+use bakelite_kernels::{PerChannel, Place, Weights, Window, pack};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -209,15 +209,15 @@ fn conv_rows<I: Isa, const MR: usize, E>(
     let Buffers { x, y, summand, image } = &mut buffers;
     let image = &mut image.bytes()[..params.packed_bytes()];
     per_channel(layer.y[2], |constants| params.pack(&hwio, constants, image));
-    let (x, y, weights) = (x.bytes(), y.bytes(), params.weights(image));
+    let (x, y, weights, next) = (x.bytes(), y.bytes(), params.weights(image), Weights::NONE);
     let groups = pack::groups(layer.y[2].next_multiple_of(16), params.widest).next();
     let lanes = groups.map_or(0, |group| 16 * group.vectors);
     // The code that a network has for such a layer, but for the widths of its groups.
     let windows = params.forms() & (conv::WINDOWS | conv::PADDING);
     bench(criterion, layer, &format!("igemm-{MR}x{lanes}c4-{}", I::NAME), params.macs(), || match windows {
-        0 => isa.run(Conv::<MR, 7, _> { params, weights, x, summand, y: &mut *y }),
-        conv::WINDOWS => isa.run(Conv::<MR, 15, _> { params, weights, x, summand, y: &mut *y }),
-        _ => isa.run(Conv::<MR, { conv::ANY }, _> { params, weights, x, summand, y: &mut *y }),
+        0 => isa.run(Conv::<MR, 7, _> { params, weights, next, x, summand, y: &mut *y }),
+        conv::WINDOWS => isa.run(Conv::<MR, 15, _> { params, weights, next, x, summand, y: &mut *y }),
+        _ => isa.run(Conv::<MR, { conv::ANY }, _> { params, weights, next, x, summand, y: &mut *y }),
     });
 }
 

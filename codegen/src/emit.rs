@@ -20,6 +20,7 @@ use quote::{format_ident, quote};
 mod cut;
 mod header;
 mod layer;
+mod next;
 mod uses;
 
 /// What is known of a compiled network beside its code.

@@ -221,6 +221,8 @@ pub struct Conv<'a, const MR: usize, const FORMS: usize, E: Epilogue> {
     pub params: &'a Params<E>,
     /// The packed weights.
     pub weights: Weights<'a>,
+    /// The next product's weights, if they come from afar: what it begins with is prefetched while this one ends.
+    pub next: Weights<'a>,
     /// The input's buffer.
     pub x: &'a [u8],
     /// The summand's buffer; empty when there is none.
@@ -254,15 +256,19 @@ impl<'a, const MR: usize, const FORMS: usize, E: Epilogue> Split for Conv<'a, MR
             Some(_) => Walk::new([y.height, y.width], tracks, &pixels),
             None => Walk::new([y.height, y.width], tracks, &pixels).joined(),
         };
-        let mut panels = self.weights.panels;
-        let from_afar = panels.len() * 64 > NEAR;
-        for group in self.params.lanes().groups() {
+        let panel = |channel: usize| channel.div_ceil(16) * runs.total_k4();
+        let mut panels = &self.weights.panels[panel(channels.start)..panel(channels.end)];
+        let from_afar = self.weights.panels.len() * 64 > NEAR;
+        let next = self.next.group_at([channels.start, y.channels]);
+        for group in self.params.lanes().groups().filter(|group| channels.contains(&group.first)) {
             let (now, rest) = panels.split_at(group.vectors * runs.total_k4());
             panels = rest;
-            let ahead = &rest[..if from_afar { now.len().min(rest.len()) } else { 0 }];
-            if !channels.contains(&group.first) {
-                continue;
-            }
+            let ahead = match from_afar {
+                // Narrower groups are the last ones, and prefetch nothing.
+                _ if rest.len() < panel(16 * self.params.widest) && !next.is_empty() => next,
+                true => &rest[..now.len().min(rest.len())],
+                false => &[],
+            };
             let tiles = Tiles {
                 panels: Panels {
                     runs,

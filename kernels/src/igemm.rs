@@ -160,10 +160,7 @@ impl<const MR: usize> Run<'_, MR> {
         self.ahead = later;
         for k in 0..count {
             // It stands before the loads of x, which would else all be done before it.
-            if I::REGISTERS == 32
-                && leads(MR, NV)
-                && let Some(line) = soon.get(k)
-            {
+            if let Some(line) = soon.get(k) {
                 isa.prefetch(line);
             }
             let mut x = [[0; 4]; MR];

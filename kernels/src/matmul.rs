@@ -23,7 +23,7 @@ pub const fn params<E: Copy>([m, k, n]: [usize; 3], zero_point: u8, epilogue: E)
 mod tests {
     use super::*;
     use crate::epilogue::{Finish, Linear, NoSum, ToF32};
-    use crate::pack::PerChannel;
+    use crate::pack::{PerChannel, Weights};
     use crate::testing;
 
     #[test]
@@ -44,7 +44,14 @@ mod tests {
             testing::run_cut(
                 isa,
                 64,
-                conv::Conv::<2, 1, _> { params: &params, weights, x: &x, summand: &[], y: &mut y },
+                conv::Conv::<2, 1, _> {
+                    params: &params,
+                    weights,
+                    next: Weights::NONE,
+                    x: &x,
+                    summand: &[],
+                    y: &mut y,
+                },
             );
             // Less the zero point: rows 1 2 3 and 254 0 0; columns 1 2 3 and -1 -2 -3.
             assert_eq!(y, [14.0, 93.0, 254.0, -27.0], "{isa}");

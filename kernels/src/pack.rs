@@ -26,12 +26,15 @@ pub struct Weights<'a> {
 }
 
 impl<'a> Weights<'a> {
+    /// No weights: what follows the last product.
+    pub const NONE: Self = Self { start: &[], scale: &[], bias: &[], panels: &[] };
+
     /// Sees `image`, a packed image with `lanes` channels, padding included.
     ///
     /// # Panics
     /// If the image does not begin on a multiple of 4 bytes (it should: of 64), or is shorter than its head.
     #[inline(always)]
-    pub(crate) fn new(image: &'a [u8], lanes: usize) -> Self {
+    pub fn new(image: &'a [u8], lanes: usize) -> Self {
         let bytes = lanes * 4;
         let (start, rest) = image.split_at(bytes);
         let (scale, rest) = rest.split_at(bytes);
@@ -42,6 +45,17 @@ impl<'a> Weights<'a> {
             bias: cast_slice::<u8, f32>(bias).as_chunks().0,
             panels: cast_slice::<u8, i8>(panels).as_chunks().0,
         }
+    }
+
+    /// The panels of 64 channels with which the share of a thread begins, if it begins at the same part of the channels:
+    /// `part[0]` of `part[1]`.
+    #[inline(always)]
+    pub(crate) fn group_at(&self, part: [usize; 2]) -> &'a [[i8; 64]] {
+        let groups = self.start.len().div_ceil(4);
+        let group = 4 * (self.panels.len() / self.start.len().max(1));
+        let first = groups * part[0] / part[1].max(1) * group;
+        let rest = self.panels.get(first..).unwrap_or_default();
+        &rest[..group.min(rest.len())]
     }
 }
 
@@ -274,6 +288,17 @@ mod tests {
         // Steps are counted from the first: 1 and 2 are not in one pair of steps, but in one of four.
         assert_eq!(steps(32, 4, |_, k| if (4..12).contains(&k) { 60 } else { 0 }), 2);
         assert_eq!(steps(32, 4, |_, k| if (0..8).contains(&k) { 60 } else { 0 }), 1);
+    }
+
+    #[test]
+    fn shares_begin_with_groups() {
+        let panels: std::vec::Vec<_> = (0..11 * 2).map(|panel| [panel as i8; 64]).collect();
+        let weights = Weights { start: &[[0; 16]; 11], panels: &panels, ..Weights::NONE };
+        let first = |at, channels| weights.group_at([at, channels]).first().map(|panel| panel[0]);
+        // Groups of 8, 8 and 6 panels, for the shares of two and of four threads.
+        assert_eq!([0, 128, 192].map(|at| first(at, 256)), [Some(0), Some(8), Some(16)]);
+        assert_eq!([weights.group_at([0, 1]).len(), weights.group_at([3, 4]).len()], [8, 6]);
+        assert_eq!(Weights::NONE.group_at([64, 128]), [[0; 64]; 0]);
     }
 
     #[test]

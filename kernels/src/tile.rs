@@ -30,7 +30,7 @@ pub(crate) struct Tiles<'a, E: Epilogue> {
     /// A copy, so that the compiler knows that stores to `y` leave it alone.
     pub(crate) epilogue: E,
     pub(crate) weights: Weights<'a>,
-    /// The panels of the next group, if they come from afar: each tile prefetches its share.
+    /// The panels to be computed with next, if they come from afar: each tile prefetches its share.
     pub(crate) ahead: &'a [[i8; 64]],
     pub(crate) group: Group,
     /// The end of the channels; the group may reach past it.
@@ -72,8 +72,10 @@ impl<E: Epilogue> Tiles<'_, E> {
     /// All tiles of a part.
     #[inline(always)]
     fn part<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I, part: Part<'_, NV>) {
-        let (mut walk, mut ahead) = (self.walk, self.ahead);
+        let leading = I::REGISTERS == 32 && leads(MR, NV);
+        let (mut walk, mut ahead) = (self.walk, if leading { self.ahead } else { &[] });
         let share = if ahead.is_empty() { 0 } else { ahead.len().div_ceil(self.pixels.div_ceil(MR)) };
+        let share = share.min(self.panels.runs.total_k4());
         while let Some(Stretch { places: [x, y, summand], lines, start }) = walk.next::<MR>() {
             let (soon, later) = ahead.split_at(share.min(ahead.len()));
             ahead = later;
@@ -82,8 +84,7 @@ impl<E: Epilogue> Tiles<'_, E> {
             let tile = Tile { x, taps: self.panels.taps::<I, MR, NV>(lines, start), ahead: soon };
             let y = self.y.tile::<MR>(y, part.first, part.count);
             if let Some(summand) = summand
-                && I::REGISTERS == 32
-                && leads(MR, NV)
+                && leading
             {
                 (0..MR).filter_map(|m| summand.row(m).first()).for_each(|line| isa.prefetch(line));
             }

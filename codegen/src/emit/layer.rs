@@ -1,6 +1,6 @@
 //! One layer as a function: its parameters as a constant, its buffers borrowed from the arena, one kernel call.
 use crate::cost::CORES;
-use crate::emit::{Info, array, cut, number};
+use crate::emit::{Info, array, cut, next, number};
 use crate::lower::{BufferId, Element, Field, Layer, Literal, Memory, Operand, Program, Section};
 use crate::plan::Plan;
 use bakelite_kernels::{Cut, Place, halo};
@@ -246,6 +246,7 @@ impl<'a> Body<'a> {
                 let bytes = section_tokens(section, section.bytes);
                 quote!(PARAMS.weights(#bytes))
             }
+            Field::Next => next::next(self.program, self.t),
             Field::Constant(section, element) => {
                 as_elements(*element, section_tokens(section, section.bytes))
             }
@@ -294,7 +295,7 @@ impl<'a> Body<'a> {
 }
 
 /// Bytes of the blob from the start of a section.
-fn section_tokens(section: &Section, bytes: usize) -> TokenStream {
+pub(super) fn section_tokens(section: &Section, bytes: usize) -> TokenStream {
     let (from, to) = (number(section.start), number(section.start + bytes));
     quote!(&WEIGHTS.0[#from..#to])
 }

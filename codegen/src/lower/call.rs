@@ -22,6 +22,8 @@ pub enum Field {
     Write(Operand),
     /// `params.weights(section)`: a packed image as the kernel sees it.
     Weights(Section),
+    /// The weights of the next product, which is known when all layers are.
+    Next,
     /// A constant as a slice of its elements.
     Constant(Section, Element),
     /// An empty slice, where the kernel needs none.
@@ -115,11 +117,17 @@ impl Call {
         let bytes = |o: &Operand| o.elements() * o.element.bytes();
         [self.reads().map(bytes).sum(), self.writes().map(bytes).sum()]
     }
+    /// The packed weights.
+    pub fn weights(&self) -> Option<&Section> {
+        self.fields
+            .iter()
+            .find_map(|(_, f)| if let Field::Weights(section) = f { Some(section) } else { None })
+    }
     /// Bytes of the constants beside the tensors: packed weights, tables, scales.
     pub fn constant_bytes(&self) -> usize {
         let sections = self.fields.iter().filter_map(|(_, f)| match f {
             Field::Weights(section) | Field::Constant(section, _) => Some(section.bytes),
-            Field::Read(_) | Field::Write(_) | Field::Empty | Field::Value(_) => None,
+            Field::Read(_) | Field::Write(_) | Field::Next | Field::Empty | Field::Value(_) => None,
         });
         sections.sum()
     }

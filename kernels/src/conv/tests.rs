@@ -78,13 +78,15 @@ impl Case {
         for isa in testing::isas() {
             let mut got = fresh.clone();
             let (weights, summand) = (params.weights(image), &summand[..]);
-            let (params, y) = (&params, &mut got);
+            let (params, next, y) = (&params, weights, &mut got);
             match params.forms() & (WINDOWS | PADDING) {
-                0 => testing::run_cut(isa, 64, Conv::<MR, 7, E> { params, weights, x: &x, summand, y }),
+                0 => testing::run_cut(isa, 64, Conv::<MR, 7, E> { params, weights, next, x: &x, summand, y }),
                 WINDOWS => {
-                    testing::run_cut(isa, 64, Conv::<MR, 15, E> { params, weights, x: &x, summand, y })
+                    testing::run_cut(isa, 64, Conv::<MR, 15, E> { params, weights, next, x: &x, summand, y })
                 }
-                _ => testing::run_cut(isa, 64, Conv::<MR, ANY, E> { params, weights, x: &x, summand, y }),
+                _ => {
+                    testing::run_cut(isa, 64, Conv::<MR, ANY, E> { params, weights, next, x: &x, summand, y })
+                }
             }
             failures.check(&got, &want, || format!("{isa} MR {MR} {self:?} {epilogue:?}"));
         }
