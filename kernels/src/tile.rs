@@ -73,7 +73,8 @@ impl<E: Epilogue> Tiles<'_, E> {
     #[inline(always)]
     fn part<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I, part: Part<'_, NV>) {
         let leading = I::REGISTERS == 32 && leads(MR, NV);
-        let (mut walk, mut ahead) = (self.walk, if leading { self.ahead } else { &[] });
+        // One row takes weights as fast as memory gives them: prefetches would only be in the way.
+        let (mut walk, mut ahead) = (self.walk, if leading && MR > 1 { self.ahead } else { &[] });
         let share = if ahead.is_empty() { 0 } else { ahead.len().div_ceil(self.pixels.div_ceil(MR)) };
         let share = share.min(self.panels.runs.total_k4());
         while let Some(Stretch { places: [x, y, summand], lines, start }) = walk.next::<MR>() {
