@@ -77,20 +77,24 @@ impl<E: Epilogue> Tiles<'_, E> {
         let (mut walk, mut ahead) = (self.walk, if leading && MR > 1 { self.ahead } else { &[] });
         let share = if ahead.is_empty() { 0 } else { ahead.len().div_ceil(self.pixels.div_ceil(MR)) };
         let share = share.min(self.panels.runs.total_k4());
-        while let Some(Stretch { places: [x, y, summand], lines, start }) = walk.next::<MR>() {
-            let (soon, later) = ahead.split_at(share.min(ahead.len()));
-            ahead = later;
+        while let Some(Stretch { tiles, places: [x, y, summand], lines, start }) = walk.next(MR) {
             let x = Rows::<_, MR>::new(self.panels.x, x, self.panels.runs.reach());
             let summand = E::SUMS.then(|| Rows::new(self.summand, summand.plus(part.first), part.count));
-            let tile = Tile { x, taps: self.panels.taps::<I, MR, NV>(lines, start), ahead: soon };
-            let y = self.y.tile::<MR>(y, part.first, part.count);
-            if let Some(summand) = summand
-                && leading
-            {
-                (0..MR).filter_map(|m| summand.row(m).first()).for_each(|line| isa.prefetch(line));
+            let mut y = self.y.tiles::<MR>(y, part.first, part.count);
+            for i in 0..tiles {
+                let (soon, later) = ahead.split_at(share.min(ahead.len()));
+                ahead = later;
+                let taps = self.panels.taps::<I, MR, NV>(lines, start.map(|start| start + i * MR));
+                let summand = summand.map(|summand| summand.tile(i));
+                if let Some(summand) = summand
+                    && leading
+                {
+                    (0..MR).filter_map(|m| summand.row(m).first()).for_each(|line| isa.prefetch(line));
+                }
+                let tile = Tile { x: x.tile(i), taps, ahead: soon };
+                let acc = I::Gemm::sums(isa, &self.panels, part.start::<I, MR>(isa), part.number, tile);
+                part.finish::<I, E, MR>(isa, &self.epilogue, acc, summand, y.tile(i));
             }
-            let acc = I::Gemm::sums(isa, &self.panels, part.start::<I, MR>(isa), part.number, tile);
-            part.finish::<I, E, MR>(isa, &self.epilogue, acc, summand, y);
         }
     }
 }

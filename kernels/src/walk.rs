@@ -1,7 +1,7 @@
 //! Output pixels in memory order, by tiles of MR, and where they lie in several tensors.
 //!
 //! ```text
-//! place of pixel m = (m < wrap ? near : far) + m * step
+//! place of pixel m = near + m * step + (m < wrap ? 0 : jump)
 //! ```
 //!
 //! A tile is any MR consecutive pixels: it may go on in the next row, but not in the one after that. Rows, and images,
@@ -10,7 +10,7 @@
 //! pixels, the last of which fills it; kernels are compiled for narrow tiles too.
 //!
 //! A product of few channels takes about as long as finding its pixels one by one would. So four numbers a tensor describe a
-//! tile, which is checked as a whole, and the next tile's are some additions away.
+//! stretch of tiles, which is checked as a whole: each tile of a row is an addition away from the one before it.
 
 use crate::team::Grid;
 use crate::window::{Place, Window};
@@ -70,60 +70,67 @@ pub(crate) struct Walk<const T: usize> {
     at: [usize; T],
 }
 
-/// Where the pixels of a tile are in one tensor: pixel m at `near + m * step`, or at `far + m * step` from m = `wrap` on.
-/// A tile in one row has `far` = `near`.
+/// Where the pixels of some tiles are in one tensor: pixel m at `near + m * step`, and `jump` further on from m = `wrap` on. Tiles
+/// follow each other without a jump, unless there is but one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Places {
     pub(crate) near: usize,
-    pub(crate) far: usize,
+    pub(crate) jump: usize,
     pub(crate) step: usize,
     pub(crate) wrap: usize,
+    pub(crate) tiles: usize,
 }
 
 impl Places {
     /// Where pixel m is.
     #[inline(always)]
     pub(crate) fn at(&self, m: usize) -> usize {
-        (if m < self.wrap { self.near } else { self.far }).wrapping_add(m * self.step)
+        // In this order all but the first addition is the same for all tiles of a stretch.
+        self.near.wrapping_add((m * self.step).wrapping_add(if m < self.wrap { 0 } else { self.jump }))
     }
 
     /// The places that are `offset` further on.
     #[inline(always)]
     pub(crate) fn plus(self, offset: usize) -> Self {
-        Self { near: self.near.wrapping_add(offset), far: self.far.wrapping_add(offset), ..self }
+        Self { near: self.near.wrapping_add(offset), ..self }
     }
 
     /// The places where every step is `size` elements.
     #[inline(always)]
     pub(crate) fn times(self, size: usize) -> Self {
-        let [near, far, step] = [self.near, self.far, self.step].map(|place| place.wrapping_mul(size));
-        Self { near, far, step, ..self }
+        let [near, jump, step] = [self.near, self.jump, self.step].map(|place| place.wrapping_mul(size));
+        Self { near, jump, step, ..self }
     }
 
-    /// Whether MR of these places are in `range`, which ends before half the address space. Most tiles are in one row, and take two
-    /// comparisons that change from tile to tile.
+    /// The places of tile `i` of MR pixels.
+    #[inline(always)]
+    pub(crate) fn tile<const MR: usize>(self, i: usize) -> Self {
+        Self { tiles: 1, ..self.plus((i * MR).wrapping_mul(self.step)) }
+    }
+
+    /// Whether the places of all tiles of MR pixels are in `range`.
     #[inline(always)]
     pub(crate) fn are_in<const MR: usize>(&self, range: &Range<usize>) -> bool {
-        let Self { near, far, step, wrap } = *self;
-        // Pieces ascend without a wrap around: they begin inside, and their steps are less than half the address space.
+        let Self { near, jump, step, wrap, tiles } = *self;
         let inside = |first: usize, count: usize| {
-            let last = (count - 1) * step;
-            range.start <= first && last < range.end && first < range.end - last
+            let firsts = range.len().saturating_sub((count - 1).saturating_mul(step));
+            first.wrapping_sub(range.start) < firsts
         };
-        range.end <= usize::MAX >> 1
-            && step <= usize::MAX >> 8
-            && if wrap >= MR {
-                inside(near, MR)
-            } else {
-                (wrap == 0 || inside(near, wrap)) && inside(far.wrapping_add(wrap * step), MR - wrap)
-            }
+        if wrap >= MR {
+            tiles > 0 && inside(near, tiles.saturating_mul(MR))
+        } else {
+            let far = near.wrapping_add(jump).wrapping_add(wrap.wrapping_mul(step));
+            tiles == 1 && (wrap == 0 || inside(near, wrap)) && inside(far, MR - wrap)
+        }
     }
 }
 
-/// A tile.
+/// Tiles that follow each other in one line, or one that goes on in the next.
 #[derive(Clone, Copy)]
 pub(crate) struct Stretch<const T: usize> {
-    /// Its pixels in each tensor.
+    /// How many.
+    pub(crate) tiles: usize,
+    /// Where their pixels are in each tensor.
     pub(crate) places: [Places; T],
     /// The lines of its image that the first and the last pixel are in: rows, or columns where tiles go down them.
     pub(crate) lines: [usize; 2],
@@ -133,7 +140,7 @@ pub(crate) struct Stretch<const T: usize> {
 
 impl<const T: usize> Walk<T> {
     /// Over `pixels` of images of `extent` = `[height, width]`.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn new(extent: [usize; 2], tracks: [Track; T], pixels: &Range<usize>) -> Self {
         let range = [pixels.start, pixels.end];
         let mut walk =
@@ -143,7 +150,7 @@ impl<const T: usize> Walk<T> {
     }
 
     /// The same walk where nobody asks for rows and columns: by rows as long as they can be.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn joined(mut self) -> Self {
         let [height, width] = self.extent;
         if width == 1 {
@@ -181,32 +188,34 @@ impl<const T: usize> Walk<T> {
         }
     }
 
-    /// The next tile of MR pixels.
+    /// The next tiles of `rows` pixels.
     #[inline(always)]
-    pub(crate) fn next<const MR: usize>(&mut self) -> Option<Stretch<T>> {
+    pub(crate) fn next(&mut self, rows: usize) -> Option<Stretch<T>> {
         let ([height, width], [start, end]) = (self.extent, self.range);
         if self.number == end {
             return None;
         }
-        if MR > width || MR > end - start {
+        if rows > width || rows > end - start {
             return Some(self.narrow());
         }
-        if end - self.number < MR {
-            self.seek(end - MR);
+        if end - self.number < rows {
+            self.seek(end - rows);
         }
         let wrap = width - self.pixel[1];
-        let start = (MR <= wrap).then_some(self.pixel[1]);
+        let start = (rows <= wrap).then_some(self.pixel[1]);
+        let tiles = (wrap.min(end - self.number) / rows).max(1);
+        let count = tiles * rows;
         let jump = self.jumps[usize::from(self.pixel[0] + 1 == height)];
-        let mut places = [Places { near: 0, far: 0, step: 0, wrap }; T];
+        let mut places = [Places { near: 0, jump: 0, step: 0, wrap, tiles }; T];
         for t in 0..T {
             let (near, step) = (self.at[t], self.tracks[t].pixel);
-            let jumped = near.wrapping_add(jump[t]);
-            places[t] = Places { near, far: if MR > wrap { jumped } else { near }, step, wrap };
-            self.at[t] = (if MR >= wrap { jumped } else { near }).wrapping_add(MR * step);
+            places[t] = Places { near, jump: if rows > wrap { jump[t] } else { 0 }, step, ..places[t] };
+            self.at[t] =
+                near.wrapping_add(count * step).wrapping_add(if count >= wrap { jump[t] } else { 0 });
         }
-        let lines = self.lines(MR, wrap);
-        self.count(MR, wrap);
-        Some(Stretch { places, lines, start })
+        let lines = self.lines(count, wrap);
+        self.count(count, wrap);
+        Some(Stretch { tiles, places, lines, start })
     }
 
     /// A tile of one or two pixels: pixel 1 fills it, or pixel 0 if it is alone.
@@ -215,16 +224,16 @@ impl<const T: usize> Walk<T> {
         let ([height, width], [_, end]) = (self.extent, self.range);
         let (wrap, count) = (width - self.pixel[1], (end - self.number).min(width).min(2));
         let jump = self.jumps[usize::from(self.pixel[0] + 1 == height)];
-        let mut places = [Places { near: 0, far: 0, step: 0, wrap: 1 }; T];
+        let mut places = [Places { near: 0, jump: 0, step: 0, wrap: 1, tiles: 1 }; T];
         for t in 0..T {
             let (near, step) = (self.at[t], self.tracks[t].pixel);
-            let place =
-                |m: usize| near.wrapping_add(m * step).wrapping_add(if m < wrap { 0 } else { jump[t] });
-            (places[t].near, places[t].far, self.at[t]) = (near, place(count - 1), place(count));
+            let place = |m: usize| (m * step).wrapping_add(if m < wrap { 0 } else { jump[t] });
+            (places[t].near, places[t].jump) = (near, place(count - 1));
+            self.at[t] = near.wrapping_add(place(count));
         }
         let lines = self.lines(count, wrap);
         self.count(count, wrap);
-        Stretch { places, lines, start: None }
+        Stretch { tiles: 1, places, lines, start: None }
     }
 
     /// The lines of the next pixel and of the last of `count`, where `wrap` are in the first line.
@@ -255,19 +264,23 @@ mod tests {
     /// Every pixel in order, by tiles of MR: all places are right, and no pixel is left out.
     fn check<const MR: usize>(walk: Walk<2>, want: &[[usize; 2]], range: Range<usize>, width: Option<usize>) {
         let (mut walk, mut seen) = (walk, vec![false; want.len()]);
-        while let Some(tile) = walk.next::<MR>() {
-            let places: Vec<[usize; 2]> = (0..MR).map(|m| tile.places.map(|places| places.at(m))).collect();
-            let first = want.iter().position(|want| *want == places[0]).expect("the place of a pixel");
-            for (m, place) in places.iter().enumerate() {
-                let number = want.iter().position(|want| want == place).expect("the place of a pixel");
-                assert!(range.contains(&number) && (number == first + m || m > 0 && number <= first + 1));
-                seen[number] = true;
-            }
-            if let Some(width) = width {
-                let last =
-                    want.iter().position(|want| *want == places[MR - 1]).expect("the place of a pixel");
-                assert_eq!(tile.lines, [first, last].map(|number| number / width % 3));
-                assert!(tile.start.is_none_or(|x| x == first % width && x + MR <= width), "{:?}", tile.start);
+        while let Some(stretch) = walk.next(MR) {
+            for i in 0..stretch.tiles {
+                let start = stretch.start.map(|start| start + i * MR);
+                let place = |m| stretch.places.map(|places| places.tile::<MR>(i).at(m));
+                let places: Vec<[usize; 2]> = (0..MR).map(place).collect();
+                let number =
+                    |place| want.iter().position(|want| want == place).expect("the place of a pixel");
+                let numbers: Vec<usize> = places.iter().map(number).collect();
+                let [first, last] = [numbers[0], numbers[MR - 1]];
+                for (m, &number) in numbers.iter().enumerate() {
+                    assert!(range.contains(&number) && (number == first + m || m > 0 && number <= first + 1));
+                    seen[number] = true;
+                }
+                if let Some(width) = width {
+                    assert_eq!(stretch.lines, [first, last].map(|number| number / width % 3));
+                    assert!(start.is_none_or(|x| x == first % width && x + MR <= width), "{start:?}");
+                }
             }
         }
         let all = seen.iter().enumerate().all(|(number, seen)| *seen == range.contains(&number));

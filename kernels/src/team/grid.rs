@@ -154,12 +154,12 @@ impl<'a, T> Grid<'a, T> {
         unsafe { slice::from_raw_parts_mut(self.base.add(position * self.pitch + channel), count) }
     }
 
-    /// `count` channels from `channel` of MR pixels, whose positions are `places`.
+    /// `count` channels from `channel` of tiles of MR pixels, whose positions are `places`.
     ///
     /// # Panics
     /// If they are not all in the grid.
     #[inline(always)]
-    pub(crate) fn tile<const MR: usize>(
+    pub(crate) fn tiles<const MR: usize>(
         &mut self,
         places: Places,
         channel: usize,

@@ -4,7 +4,7 @@ use crate::walk::Places;
 use core::marker::PhantomData;
 use core::slice;
 
-/// Some channels of the MR pixels of a tile.
+/// Some channels of the MR pixels of a tile, or of several tiles.
 pub(crate) struct GridTile<'a, T, const MR: usize> {
     pub(super) base: *mut T,
     pub(super) places: Places,
@@ -13,6 +13,13 @@ pub(crate) struct GridTile<'a, T, const MR: usize> {
 }
 
 impl<T, const MR: usize> GridTile<'_, T, MR> {
+    /// Those of tile `i`.
+    #[inline(always)]
+    pub(crate) fn tile(&mut self, i: usize) -> GridTile<'_, T, MR> {
+        assert!(i < self.places.tiles, "pixels of no tile");
+        GridTile { places: self.places.tile::<MR>(i), ..*self }
+    }
+
     /// Those of pixel m.
     #[inline(always)]
     pub(crate) fn row(&mut self, m: usize) -> &mut [T] {
