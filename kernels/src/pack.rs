@@ -9,8 +9,10 @@
 //! A group of 64 has `NV` = 4 panels, 32 has 2, 16 has 1. Channels stand in the order of [`isa`](crate::isa). Every
 //! section is a multiple of 64 bytes, so an image that starts on a cache line keeps each panel on one.
 
-use crate::{Place, Window};
 use bytemuck::cast_slice;
+
+mod runs;
+pub use runs::Runs;
 
 /// A packed image, seen as what it holds; all per channel in panel order.
 #[derive(Clone, Copy, Debug)]
@@ -93,53 +95,6 @@ impl Group {
     /// Every (panel, lane, channel) in the order of the image.
     fn lanes(self) -> impl Iterator<Item = (usize, usize, usize)> {
         (0..self.vectors).flat_map(move |s| (0..16).map(move |lane| (s, lane, self.channel(s, lane))))
-    }
-}
-
-/// How the taps of a convolution become runs of consecutive bytes.
-///
-/// Where pixels touch and columns are not dilated, the taps of a row are one run; else each tap is one. A run is
-/// rounded up to 4 bytes: the bytes too many are read and meet zero weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Runs {
-    /// Rows of taps, and runs in each.
-    pub count: [usize; 2],
-    /// From a run to the next, in elements of the input: along rows, along columns.
-    pub pitch: [usize; 2],
-    /// Bytes of a run.
-    pub bytes: usize,
-}
-
-impl Runs {
-    /// The runs of a window over `x`.
-    #[inline(always)]
-    pub const fn new(x: &Place, window: &Window) -> Self {
-        let [kernel_h, kernel_w] = window.kernel;
-        let pitch = [window.dilation[0] * x.row, window.dilation[1] * x.pixel];
-        let touching = kernel_w == 1 || (window.dilation[1] == 1 && x.pixel == x.channels);
-        if touching {
-            Self { count: [kernel_h, 1], pitch, bytes: kernel_w * x.channels }
-        } else {
-            Self { count: [kernel_h, kernel_w], pitch, bytes: x.channels }
-        }
-    }
-
-    /// Groups of 4 bytes in a run.
-    #[inline(always)]
-    pub const fn k4(&self) -> usize {
-        self.bytes.div_ceil(4)
-    }
-
-    /// Bytes from the first of the first run to the last of the last.
-    #[inline(always)]
-    pub const fn reach(&self) -> usize {
-        (self.count[0] - 1) * self.pitch[0] + (self.count[1] - 1) * self.pitch[1] + 4 * self.k4()
-    }
-
-    /// Groups of 4 bytes in all runs.
-    #[inline(always)]
-    pub const fn total_k4(&self) -> usize {
-        self.count[0] * self.count[1] * self.k4()
     }
 }
 

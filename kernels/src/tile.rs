@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! for each part of the group's channels:            what is constant: start, scale, bias
-//!     for each tile of pixels (walk):               where x, y and the summand have them, checked once
-//!         sums, epilogue
+//!     for each stretch of tiles (walk):             where x, y and the summand have their pixels, checked once
+//!         for each tile of pixels: sums, epilogue
 //! ```
 
 use crate::epilogue::Epilogue;

@@ -1,4 +1,5 @@
 //! What a product prefetches: the weights that the next one begins with, whatever other layers lie between.
+
 use crate::cost::CORES;
 use crate::emit::layer::section_tokens;
 use crate::emit::number;
