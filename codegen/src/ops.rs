@@ -92,8 +92,7 @@ ops! {
     conv2d::Conv2D: "Conv2D";
     depthwise_conv2d::DepthwiseConv2d: "DepthwiseConv2dNative";
     matmul::MatMul: "MatMul";
-    batch_matmul::BatchMatMul: "BatchMatMulV2", "BatchMatMul";
-    einsum::Einsum: "Einsum";
+    einsum::Einsum: "Einsum", "BatchMatMulV2", "BatchMatMul";
     bias_add::BiasAdd: "BiasAdd";
     binary::Binary: "Add", "AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum", "SquaredDifference", "DivNoNan", "Pow", "FloorDiv", "FloorMod";
     add_n::AddN: "AddN";

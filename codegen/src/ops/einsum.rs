@@ -1,5 +1,7 @@
 //! Einsum of two operands: `abc,cde->abde`; an ellipsis stands for dimensions that broadcast. The sum goes over the
 //! labels that the result lacks, in the order in which the operands name them.
+//!
+//! BatchMatMul is the equation `...mk,...kn->...mn`, with the letters of an operand that comes transposed exchanged.
 use crate::attributes::{AttributeWriter, Attributes};
 use crate::error::Reason;
 use crate::lower::Site;
@@ -12,9 +14,36 @@ use std::ops::RangeInclusive;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Einsum {
     /// As TensorFlow writes it.
-    pub equation: String,
+    spelling: Spelling,
     operands: [Term; 2],
     result: Term,
+}
+
+/// TensorFlow's ops for contractions, with their attributes.
+#[derive(Clone, Debug, PartialEq)]
+enum Spelling {
+    Einsum { equation: String },
+    BatchMatMul { op: &'static str, adj_x: bool, adj_y: bool },
+}
+
+impl Spelling {
+    fn parse(a: Attributes<'_>) -> Result<Self, Reason> {
+        let op = match a.op() {
+            "Einsum" => return Ok(Self::Einsum { equation: a.string("equation")? }),
+            "BatchMatMul" => "BatchMatMul",
+            _ => "BatchMatMulV2",
+        };
+        Ok(Self::BatchMatMul { op, adj_x: a.bool_or("adj_x", false)?, adj_y: a.bool_or("adj_y", false)? })
+    }
+    fn equation(&self) -> String {
+        match self {
+            Self::Einsum { equation } => equation.clone(),
+            Self::BatchMatMul { adj_x, adj_y, .. } => {
+                let [x, y] = [if *adj_x { "km" } else { "mk" }, if *adj_y { "nk" } else { "kn" }];
+                format!("...{x},...{y}->...mn")
+            }
+        }
+    }
 }
 
 /// The labels of one tensor.
@@ -75,20 +104,32 @@ impl Einsum {
 impl Operation for Einsum {
     fn parse(a: Attributes<'_>) -> Result<Self, Reason> {
         check::float(a, "T")?;
-        let equation = a.string("equation")?;
+        let spelling = Spelling::parse(a)?;
+        let equation = spelling.equation();
         let (operands, result) = read(&equation).ok_or_else(|| {
             Reason::new(format!("the equation {equation}"))
                 .supported("two operands, `ab,bc->ac`, every label of the result once and in an operand")
         })?;
-        Ok(Self { equation, operands, result })
+        Ok(Self { spelling, operands, result })
     }
     fn name(&self) -> &str {
-        "Einsum"
+        match self.spelling {
+            Spelling::Einsum { .. } => "Einsum",
+            Spelling::BatchMatMul { op, .. } => op,
+        }
     }
     fn write(&self, a: &mut AttributeWriter) {
         a.dtype("T", DataType::DtFloat);
-        a.int("N", 2);
-        a.string("equation", &self.equation);
+        match &self.spelling {
+            Spelling::Einsum { equation } => {
+                a.int("N", 2);
+                a.string("equation", equation);
+            }
+            Spelling::BatchMatMul { adj_x, adj_y, .. } => {
+                a.bool("adj_x", *adj_x);
+                a.bool("adj_y", *adj_y);
+            }
+        }
     }
     fn arity(&self) -> RangeInclusive<usize> {
         2..=2
@@ -116,7 +157,7 @@ mod tests {
 
     #[test]
     fn equations() {
-        for good in ["abc,cde->abde", "...x,xy->...y", "ab , b -> a", "aab,b->a", "a,b->"] {
+        for good in ["abc,cde->abde", "...x,xy->...y", "ab , b -> a", "aab,b->a", "a,b->", "...km,...nk->...mn"] {
             assert!(read(good).is_some(), "{good}");
         }
         for wrong in ["ab->ba", "a,b", "a,b,c->a", "a,b->c", "a,b->aa", "a1,b->a", "...a,b->a", "......,a->a", ""] {
