@@ -27,7 +27,7 @@ fn tiles() -> Vec<Case> {
     let head = "bakelite tune 1\nmachine a toaster\n";
     vec![
         case("tune_head", "tiles of mine\n"),
-        case("tune_lines", &format!("{head}{shape} tile=7\n\n{shape} tile=6\n{shape} tile=5\npixels=many\n")),
+        case("tune_lines", &format!("{head}{shape} tile=9\n\n{shape} tile=6\n{shape} tile=5\npixels=many\n")),
         case("tune_other_network", &format!("{head}{shape} tile=6 # 6: 0.1 ms\n")),
         Case {
             name: "tune_missing",
