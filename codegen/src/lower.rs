@@ -24,6 +24,7 @@ use std::collections::{HashMap, HashSet};
 
 mod blob;
 mod call;
+mod forms;
 mod fusion;
 mod literal;
 mod operand;
@@ -181,6 +182,7 @@ pub fn lower(graph: &Graph, facts: &Facts, tiles: &Tiles) -> Result<Program, Pro
     // Packing is slow beside the rest, so only the last round does it.
     let mut round = Round::new(source, &demands, true);
     round.run()?;
+    forms::join(&mut round.program.layers);
     Ok(round.program)
 }
 

@@ -37,6 +37,8 @@ pub enum Field {
 pub struct Call {
     /// Module and type, with generic arguments where the fields do not tell them: `conv::Conv::<6, 4, _>`.
     pub kernel: String,
+    /// What code the kernel needs, where that is a constant of it; see `conv::Params::forms`.
+    pub forms: Option<usize>,
     /// The kernel's id without its ISA, for the reader: `igemm-6x64c4`.
     pub id: String,
     /// Type and value of the constant `PARAMS`.
@@ -52,18 +54,25 @@ impl Call {
     pub fn new(kernel: impl Into<String>, params: &impl Literal) -> Self {
         let kernel = kernel.into();
         let id = kernel.split("::").next().unwrap_or_default().to_owned();
-        Self { id, kernel, params: Some([params.ty(), params.value()]), work: Work::Bytes, fields: vec![] }
+        let params = Some([params.ty(), params.value()]);
+        Self { id, kernel, forms: None, params, work: Work::Bytes, fields: vec![] }
     }
     /// A call of a kernel that has no `params`.
     pub fn bare(kernel: impl Into<String>) -> Self {
         let kernel = kernel.into();
         let id = kernel.split("::").next().unwrap_or_default().to_owned();
-        Self { id, kernel, params: None, work: Work::Bytes, fields: vec![] }
+        Self { id, kernel, forms: None, params: None, work: Work::Bytes, fields: vec![] }
     }
     /// Names the kernel for the reader, where its module does not.
     #[must_use]
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = id.into();
+        self
+    }
+    /// Says what code of the kernel it needs.
+    #[must_use]
+    pub fn forms(mut self, forms: usize) -> Self {
+        self.forms = Some(forms);
         self
     }
     /// Says what its time depends on, where that is not its bytes.
