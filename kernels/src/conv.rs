@@ -153,7 +153,11 @@ pub fn start(w: &[i8], zero_point: u8, start: &mut [i32]) {
 /// Rows MR of a tile that are worth a trial for an output of so many channels, and fit 32 registers. A compiler chooses
 /// one for each layer; any gives the same bits. Each that is chosen is compiled for its epilogue and every ISA.
 pub const fn candidates(channels: usize) -> &'static [usize] {
-    if channels > 32 { &[8, 7, 6, 5, 4, 3, 2, 1] } else { &[12, 8, 6, 4, 2, 1] }
+    match channels {
+        33.. => &[8, 7, 6, 5, 4, 3, 2, 1],
+        17.. => &[8, 6, 4, 2, 1],
+        _ => &[12, 8, 6, 4, 2, 1],
+    }
 }
 
 /// Vectors of the widest groups of channels that tiles of so many rows have registers for.
