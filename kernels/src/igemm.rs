@@ -27,7 +27,7 @@ pub const fn rows(mr: usize, vectors: usize, most: [usize; 3]) -> usize {
 /// Whether tiles of `mr` rows are for groups of `vectors` that have others of their kind. The last, narrower ones have no code for
 /// edges, nor for prefetching: they are short of time.
 pub const fn leads(mr: usize, vectors: usize) -> bool {
-    vectors == 4 || vectors == 2 && widest(mr) == 2 && mr <= 8
+    vectors == widest(mr)
 }
 
 /// How an instruction set sums a tile.

@@ -131,7 +131,7 @@ impl Window {
 
     /// The taps along `axis` whose input, for output `o`, is inside `extent`: a range, empty if there is none.
     #[inline(always)]
-    pub(crate) fn inside(&self, axis: usize, o: usize, extent: usize) -> core::ops::Range<usize> {
+    pub fn inside(&self, axis: usize, o: usize, extent: usize) -> core::ops::Range<usize> {
         let start = o * self.stride[axis];
         // A division would take longer than a tile's epilogue.
         let taps = |pixels: usize| match self.dilation[axis] {

@@ -4,11 +4,10 @@
 //! share = Σ_tiles lines of taps that one of its pixels has * (1 - what its first and last pixel lack) / Σ_tiles all lines
 //! ```
 //!
-//! The kernels' own rule, which `kernels::igemm` tells, for one image.
+//! The rule of `kernels/src/igemm/padding.rs`, for one image.
 
 use bakelite_kernels::pack::Runs;
 use bakelite_kernels::{Window, conv};
-use std::ops::Range;
 
 /// Windows that reach over the padding of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,16 +34,17 @@ impl Padding {
         let [lines, length] = [across, along].map(|axis| self.extents[1][axis]);
         let (pixels, kernel) = (lines * length, self.window.kernel);
         let tiles = pixels.div_ceil(rows);
+        let inside = |axis, o| self.window.inside(axis, o, self.extents[0][axis]);
         let tile = |number: usize| {
             let first = (number * rows).min(pixels.saturating_sub(rows));
             let last = (first + rows - 1).min(pixels - 1);
-            let [a, b] = [first / length, last / length].map(|line| self.inside(across, line));
+            let [a, b] = [first / length, last / length].map(|line| inside(across, line));
             let taps = a.end.max(b.end) - a.start.min(b.start);
             let whole = taps as f64 / kernel[across] as f64;
             if first / length != last / length || !edges || !self.columns || self.down() {
                 return whole;
             }
-            let [first, last] = [first, last].map(|pixel| self.inside(along, pixel % length));
+            let [first, last] = [first, last].map(|pixel| inside(along, pixel % length));
             let lacking = first.start + kernel[along] - last.end;
             whole * (1.0 - lacking as f64 / (kernel[along] * rows) as f64)
         };
@@ -54,13 +54,6 @@ impl Padding {
     /// Whether tiles go down columns.
     fn down(&self) -> bool {
         self.columns && self.window.kernel[0] == 1
-    }
-
-    /// The taps along an axis that output `o` has inside the input.
-    fn inside(&self, axis: usize, o: usize) -> Range<usize> {
-        let hits = |&tap: &usize| self.window.input(axis, o, tap, self.extents[0][axis]).is_some();
-        let mut taps = (0..self.window.kernel[axis]).filter(hits);
-        taps.next().map_or(0..0, |first| first..taps.next_back().unwrap_or(first) + 1)
     }
 }
 
