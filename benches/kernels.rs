@@ -213,10 +213,11 @@ fn conv_rows<I: Isa, const MR: usize, E>(
     let groups = pack::groups(layer.y[2].next_multiple_of(16), params.widest).next();
     let lanes = groups.map_or(0, |group| 16 * group.vectors);
     // The code that a network has for such a layer, but for the widths of its groups.
-    let windows = params.forms() & (conv::WINDOWS | conv::PADDING);
-    bench(criterion, layer, &format!("igemm-{MR}x{lanes}c4-{}", I::NAME), params.macs(), || match windows {
+    let forms = params.forms(MR) & (conv::WINDOWS | conv::PADDING | conv::LATE);
+    bench(criterion, layer, &format!("igemm-{MR}x{lanes}c4-{}", I::NAME), params.macs(), || match forms {
         0 => isa.run(Conv::<MR, 7, _> { params, weights, next, x, summand, y: &mut *y }),
         conv::WINDOWS => isa.run(Conv::<MR, 15, _> { params, weights, next, x, summand, y: &mut *y }),
+        conv::LATE => isa.run(Conv::<MR, 39, _> { params, weights, next, x, summand, y: &mut *y }),
         _ => isa.run(Conv::<MR, { conv::ANY }, _> { params, weights, next, x, summand, y: &mut *y }),
     });
 }

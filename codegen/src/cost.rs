@@ -144,13 +144,15 @@ impl Tiled {
             let step = (sums * core.dot(self.short_steps)).max(core.latency).max(loads).max(stream);
             let edges = conv::leads(rows, group.vectors);
             let share = self.padding.filter(|_| core.registers >= 32).map_or(1.0, |p| p.share(rows, edges));
-            let k = share * runs as f64 * (k4 as f64 * (step + core.step) + core.run);
+            let late = core.registers >= 32 && conv::late(rows, group.vectors, runs * k4);
+            let late = if late { core.late } else { 1.0 };
+            let k = share * runs as f64 * (k4 as f64 * (step + late * core.step) + core.run);
             let narrow = if group.vectors < 4 { core.narrow } else { 0.0 };
             let finish = sums * if sum { core.store + core.sum + 2.0 * narrow } else { core.store + narrow };
             let crowd = (sums - cores::CROWD).max(0.0) * core.crowd;
             let channels = (channels - group.first).min(16 * group.vectors);
             let parts = channels.div_ceil(group.vectors * core.lanes);
-            (parts * pixels.div_ceil(rows)) as f64 * (k + finish + crowd + core.tile)
+            (parts * pixels.div_ceil(rows)) as f64 * (k + finish + crowd + late * core.tile)
         };
         self.groups().map(group).sum()
     }

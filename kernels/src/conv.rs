@@ -21,6 +21,9 @@ use bytemuck::Zeroable;
 use core::mem;
 use core::ops::Range;
 
+mod forms;
+pub use forms::{ANY, LATE, PADDING, WINDOWS, late};
+
 /// One convolution.
 ///
 /// ```
@@ -98,26 +101,6 @@ impl<E> Params<E> {
         if enough { pack::short_steps(self.lanes(), self.weights(image).panels) } else { 0 }
     }
 
-    /// What code it needs: the sum of its groups' different numbers of vectors (4 where they are whole groups of 64, 7 where
-    /// groups of 32 and 16 remain too), [`WINDOWS`] and [`PADDING`]. No other is compiled.
-    pub const fn forms(&self) -> usize {
-        let panels = self.y.channels.div_ceil(16);
-        let widths = panels % self.widest + if panels < self.widest { 0 } else { self.widest };
-        let [kernel_h, kernel_w] = self.window.kernel;
-        let windows = if kernel_h * kernel_w > 1 { WINDOWS } else { 0 };
-        widths + windows + if self.skips() { PADDING } else { 0 }
-    }
-
-    /// Whether taps on padding are left out: it holds zeros, and is more than 4 % of all taps, which telling them apart costs half of.
-    #[inline(always)]
-    pub const fn skips(&self) -> bool {
-        let Window { kernel: [kernel_h, kernel_w], pad: [top, left], .. } = self.window;
-        let [rows, columns] = [kernel_h * self.y.height, kernel_w * self.y.width];
-        // 1 + 2 + .. taps at the first outputs along an axis, and about as many at the last.
-        let on_padding = top * (top + 1) * columns + left * (left + 1) * rows;
-        self.zero_point == 0 && 25 * on_padding > rows * columns
-    }
-
     /// The padding whose taps need not be computed. Tiles go down columns where a window has one row of taps, and `pixels` are
     /// whole images.
     #[inline(always)]
@@ -164,15 +147,6 @@ pub const fn candidates(channels: usize) -> &'static [usize] {
 pub const fn widest(rows: usize) -> usize {
     if rows <= 6 { 4 } else { 2 }
 }
-
-/// Of [`Params::forms`]: several taps, which may be several runs.
-pub const WINDOWS: usize = 8;
-
-/// Of [`Params::forms`]: taps on padding are left out.
-pub const PADDING: usize = 16;
-
-/// All forms.
-pub const ANY: usize = 31;
 
 pub use crate::igemm::{leads, rows};
 
@@ -247,7 +221,7 @@ impl<'a, const MR: usize, const FORMS: usize, E: Epilogue> Split for Conv<'a, MR
     fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
         let Params { x, y, window, epilogue, .. } = self.params;
         let (pixels, channels) = (grid.pixels(), grid.channels());
-        let forms = self.params.forms();
+        let forms = self.params.forms(MR) & !LATE;
         assert!(forms & FORMS == forms, "a kernel of other forms");
         let runs = Runs::new(x, window);
         let runs = if FORMS & WINDOWS == 0 { Runs { count: [1, 1], ..runs } } else { runs };
@@ -290,6 +264,7 @@ impl<'a, const MR: usize, const FORMS: usize, E: Epilogue> Split for Conv<'a, MR
                 pixels: pixels.len(),
                 summand: self.summand,
                 y: grid.again(),
+                late: FORMS & LATE != 0,
             };
             match group.vectors {
                 4 if FORMS & 4 != 0 => igemm::run::<I, E, MR, 4>(isa, tiles),

@@ -30,6 +30,11 @@ pub const fn leads(mr: usize, vectors: usize) -> bool {
     vectors == widest(mr)
 }
 
+/// Whether tiles of `mr` rows and `vectors` leave enough registers for the tile before them to be finished meanwhile.
+pub(crate) const fn waits(mr: usize, vectors: usize) -> bool {
+    mr == 4 && vectors == 4
+}
+
 /// How an instruction set sums a tile.
 pub trait Gemm<I: Isa> {
     /// Adds to `acc` the products of the tile's pixels with its channels, which are those of part `part` of the group.
@@ -39,7 +44,22 @@ pub trait Gemm<I: Isa> {
         acc: [[I::I32; NV]; MR],
         part: usize,
         tile: Tile<'_, MR>,
+        meanwhile: &mut impl Meanwhile<I>,
     ) -> [[I::I32; NV]; MR];
+}
+
+/// What is done while a tile is summed.
+pub trait Meanwhile<I: Isa> {
+    /// The next step begins.
+    fn step(&mut self, isa: I);
+}
+
+/// The tile alone.
+struct Nothing;
+
+impl<I: Isa> Meanwhile<I> for Nothing {
+    #[inline(always)]
+    fn step(&mut self, _: I) {}
 }
 
 /// All sums at once, in registers, by dot products of bytes.
@@ -73,6 +93,7 @@ impl<E: Epilogue, const MR: usize, const NV: usize> Kernel for Tiling<'_, E, MR,
 }
 
 /// The two matrices of one group.
+#[derive(Clone, Copy)]
 pub struct Panels<'a> {
     pub(crate) runs: Runs,
     pub(crate) x: &'a [u8],
@@ -92,8 +113,9 @@ impl<I: Isa> Gemm<I> for Direct {
         acc: [[I::I32; NV]; MR],
         part: usize,
         tile: Tile<'_, MR>,
+        meanwhile: &mut impl Meanwhile<I>,
     ) -> [[I::I32; NV]; MR] {
-        panels.direct(isa, acc, part, tile)
+        panels.direct(isa, acc, part, tile, meanwhile)
     }
 }
 
@@ -105,6 +127,7 @@ impl Panels<'_> {
         mut acc: [[I::I32; NV]; MR],
         part: usize,
         Tile { x, taps, mut ahead }: Tile<'_, MR>,
+        meanwhile: &mut impl Meanwhile<I>,
     ) -> [[I::I32; NV]; MR] {
         let Runs { count: [_, runs], pitch: [pitch_y, pitch_x], .. } = self.runs;
         let Taps { rows: [top, bottom], steps: [start, first, last, end] } = taps;
@@ -116,11 +139,11 @@ impl Panels<'_> {
                 panels = rest;
                 let mut run = Run { x: x.part(ky * pitch_y + kx * pitch_x, 4 * k4), panels: now, ahead };
                 if I::REGISTERS == 32 && leads(MR, NV) && start < first {
-                    acc = run.sums::<I, NV, 1, 0>(isa, acc, part, start..first);
+                    acc = run.sums::<I, NV, 1, 0>(isa, acc, part, start..first, &mut Nothing);
                 }
-                acc = run.sums::<I, NV, 0, 0>(isa, acc, part, first..last);
+                acc = run.sums::<I, NV, 0, 0>(isa, acc, part, first..last, meanwhile);
                 if I::REGISTERS == 32 && leads(MR, NV) && last < end {
-                    acc = run.sums::<I, NV, 0, 1>(isa, acc, part, last..end);
+                    acc = run.sums::<I, NV, 0, 1>(isa, acc, part, last..end, &mut Nothing);
                 }
                 ahead = run.ahead;
             }
@@ -147,6 +170,7 @@ impl<const MR: usize> Run<'_, MR> {
         mut acc: [[I::I32; NV]; MR],
         part: usize,
         steps: Range<usize>,
+        meanwhile: &mut impl Meanwhile<I>,
     ) -> [[I::I32; NV]; MR] {
         let x = self.x.part(4 * steps.start, 4 * (steps.end - steps.start));
         // All slices have this one length: no step looks whether it is inside.
@@ -159,6 +183,8 @@ impl<const MR: usize> Run<'_, MR> {
         let (soon, later) = self.ahead.split_at(count.min(self.ahead.len()));
         self.ahead = later;
         for k in 0..count {
+            // Before the step, whose loads would else be held in registers over it.
+            meanwhile.step(isa);
             // It stands before the loads of x, which would else all be done before it.
             if let Some(line) = soon.get(k) {
                 isa.prefetch(line);

@@ -3,15 +3,22 @@
 //! ```text
 //! for each part of the group's channels:            what is constant: start, scale, bias
 //!     for each stretch of tiles (walk):             where x, y and the summand have their pixels, checked once
-//!         for each tile of pixels: sums, epilogue
+//!         for each tile of pixels: sums, epilogue (`finish`), which some tiles do while the next one is summed (`late`)
 //! ```
 
 use crate::epilogue::Epilogue;
-use crate::igemm::{Gemm, Panels, Taps, leads};
+use crate::igemm::{Gemm, Panels, Taps, leads, waits};
 use crate::isa::{Isa, Rows};
 use crate::pack::{Group, Weights};
-use crate::team::{Grid, GridTile};
+use crate::team::Grid;
 use crate::walk::{Stretch, Walk};
+use bytemuck::Pod;
+
+mod finish;
+mod late;
+
+use finish::{AtOnce, End, Finish};
+use late::{Late, Sums};
 
 /// MR pixels.
 #[derive(Clone, Copy)]
@@ -41,6 +48,8 @@ pub(crate) struct Tiles<'a, E: Epilogue> {
     pub(crate) pixels: usize,
     pub(crate) summand: &'a [E::Summand],
     pub(crate) y: Grid<'a, E::Out>,
+    /// Whether tiles that can are finished while the next one is summed.
+    pub(crate) late: bool,
 }
 
 /// What all tiles of a part have in common.
@@ -72,19 +81,53 @@ impl<E: Epilogue> Tiles<'_, E> {
     /// All tiles of a part.
     #[inline(always)]
     fn part<I: Isa, const MR: usize, const NV: usize>(&mut self, isa: I, part: Part<'_, NV>) {
+        let Self { panels, ref epilogue, walk, summand, .. } = *self;
+        let y = self.y.tiles::<MR>(part.first, part.count);
+        let finish = Finish { epilogue, part: &part, y };
         let leading = I::REGISTERS == 32 && leads(MR, NV);
         // One row takes weights as fast as memory gives them: prefetches would only be in the way.
-        let (mut walk, mut ahead) = (self.walk, if leading && MR > 1 { self.ahead } else { &[] });
+        let ahead = if leading && MR > 1 { self.ahead } else { &[] };
         let share = if ahead.is_empty() { 0 } else { ahead.len().div_ceil(self.pixels.div_ceil(MR)) };
-        let share = share.min(self.panels.runs.total_k4());
+        let share = share.min(panels.runs.total_k4());
+        let way = Way { panels, walk, summand, ahead, share, leading };
+        if self.late && I::REGISTERS == 32 && waits(MR, NV) {
+            let mut sums = Sums::new();
+            way.go::<I, E, MR, NV>(isa, &part, Late::new(finish, &mut sums, panels.runs.total_k4()));
+        } else {
+            way.go::<I, E, MR, NV>(isa, &part, AtOnce(finish));
+        }
+    }
+}
+
+/// The way over the tiles of a part.
+struct Way<'a, S> {
+    panels: Panels<'a>,
+    walk: Walk<3>,
+    summand: &'a [S],
+    ahead: &'a [[i8; 64]],
+    /// How much of that each tile prefetches.
+    share: usize,
+    /// Whether the group is [`leading`](leads).
+    leading: bool,
+}
+
+impl<'a, S: Pod + Sync> Way<'a, S> {
+    #[inline(always)]
+    fn go<I: Isa, E: Epilogue<Summand = S>, const MR: usize, const NV: usize>(
+        self,
+        isa: I,
+        part: &Part<'_, NV>,
+        mut end: impl End<'a, I, S, MR, NV>,
+    ) {
+        let Self { panels, mut walk, summand: all, mut ahead, share, leading } = self;
         while let Some(Stretch { tiles, places: [x, y, summand], lines, start }) = walk.next(MR) {
-            let x = Rows::<_, MR>::new(self.panels.x, x, self.panels.runs.reach());
-            let summand = E::SUMS.then(|| Rows::new(self.summand, summand.plus(part.first), part.count));
-            let mut y = self.y.tiles::<MR>(y, part.first, part.count);
+            let x = Rows::<_, MR>::new(panels.x, x, panels.runs.reach());
+            let summand = E::SUMS.then(|| Rows::<_, MR>::new(all, summand.plus(part.first), part.count));
+            end.stretch(y);
             for i in 0..tiles {
                 let (soon, later) = ahead.split_at(share.min(ahead.len()));
                 ahead = later;
-                let taps = self.panels.taps::<I, MR, NV>(lines, start.map(|start| start + i * MR));
+                let taps = panels.taps::<I, MR, NV>(lines, start.map(|start| start + i * MR));
                 let summand = summand.map(|summand| summand.tile(i));
                 if let Some(summand) = summand
                     && leading
@@ -92,10 +135,11 @@ impl<E: Epilogue> Tiles<'_, E> {
                     (0..MR).filter_map(|m| summand.row(m).first()).for_each(|line| isa.prefetch(line));
                 }
                 let tile = Tile { x: x.tile(i), taps, ahead: soon };
-                let acc = I::Gemm::sums(isa, &self.panels, part.start::<I, MR>(isa), part.number, tile);
-                part.finish::<I, E, MR>(isa, &self.epilogue, acc, summand, y.tile(i));
+                let acc = I::Gemm::sums(isa, &panels, part.start::<I, MR>(isa), part.number, tile, &mut end);
+                end.take(isa, acc, summand, i);
             }
         }
+        end.end(isa);
     }
 }
 
@@ -109,29 +153,6 @@ impl<const NV: usize> Part<'_, NV> {
         }
         [start; MR]
     }
-
-    /// The epilogue of a tile.
-    #[inline(always)]
-    fn finish<I: Isa, E: Epilogue, const MR: usize>(
-        &self,
-        isa: I,
-        epilogue: &E,
-        acc: [[I::I32; NV]; MR],
-        summand: Option<Rows<'_, E::Summand, MR>>,
-        mut y: GridTile<'_, E::Out, MR>,
-    ) {
-        let mut scale = [isa.splat_f32(0.0); NV];
-        let mut bias = scale;
-        for s in 0..NV {
-            scale[s] = isa.load_f32(&self.scale[s], self.number);
-            bias[s] = isa.load_f32(&self.bias[s], self.number);
-        }
-        const { assert!(MR <= 12) };
-        unrolled!(m in 0 1 2 3 4 5 6 7 8 9 10 11; if m < MR {
-            let summand = summand.map_or(&[][..], |summand| summand.row(m));
-            epilogue.finish::<I, NV>(isa, acc[m], scale, bias, summand, y.row(m));
-        });
-    }
 }
 
 /// The vectors of a group.
@@ -139,13 +160,3 @@ impl<const NV: usize> Part<'_, NV> {
 fn of<T, const NV: usize>(vectors: &[T], panel: usize) -> &[T; NV] {
     vectors[panel..].first_chunk().expect("the image has whole groups")
 }
-
-/// A loop written out: LLVM keeps one with so large a body, and the sums that it indexes in memory.
-macro_rules! unrolled {
-    ($m:ident in $($number:literal)*; $body:expr) => {$({
-        #[allow(non_upper_case_globals)]
-        const $m: usize = $number;
-        $body
-    })*};
-}
-use unrolled;

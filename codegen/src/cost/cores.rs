@@ -29,6 +29,8 @@ pub struct Core {
     pub narrow: f64,
     /// What a tile costs beside all that.
     pub tile: f64,
+    /// What remains of a step's and a tile's costs where tiles are finished while the next one is summed.
+    pub late: f64,
     /// What each sum of a tile above `CROWD` costs more.
     pub crowd: f64,
     /// How long a dot product takes until the next one can add to it.
@@ -69,6 +71,7 @@ pub const CORES: [Core; 4] = [
         sum: 1.15,
         narrow: 0.6,
         tile: 10.0,
+        late: 0.4,
         crowd: 2.2,
         latency: 4.0,
         load: 0.5,
@@ -94,6 +97,7 @@ pub const CORES: [Core; 4] = [
         sum: 0.48,
         narrow: 0.0,
         tile: 50.7,
+        late: 1.0,
         crowd: 0.0,
         latency: 0.0,
         load: 0.0,
@@ -119,6 +123,7 @@ pub const CORES: [Core; 4] = [
         sum: 1.76,
         narrow: 0.0,
         tile: 28.2,
+        late: 1.0,
         crowd: 0.0,
         latency: 0.0,
         load: 0.0,
@@ -144,6 +149,7 @@ pub const CORES: [Core; 4] = [
         sum: 0.0,
         narrow: 0.0,
         tile: 0.0,
+        late: 1.0,
         crowd: 0.0,
         latency: 0.0,
         load: 0.0,
@@ -167,7 +173,7 @@ const CALL: f64 = 100.0;
 pub(super) const CROWD: f64 = 16.0;
 
 /// Bytes of weights that the first cache keeps beside activations.
-pub(super) const FIRST_CACHE: usize = 32 << 10;
+pub(super) const FIRST_CACHE: usize = 36 << 10;
 
 /// The clock of the core that was measured.
 pub const GIGAHERTZ: f64 = 4.27;

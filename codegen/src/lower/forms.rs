@@ -8,7 +8,7 @@ use bakelite_kernels::conv;
 use std::collections::BTreeMap;
 
 /// Bits of forms that say which widths there are.
-const WIDTHS: usize = conv::ANY & !(conv::WINDOWS | conv::PADDING);
+const WIDTHS: usize = conv::ANY & !(conv::WINDOWS | conv::PADDING | conv::LATE);
 
 /// Names the kernels of products.
 pub(super) fn join(layers: &mut [Layer]) {

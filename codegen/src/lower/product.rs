@@ -107,7 +107,7 @@ impl Site<'_, '_> {
         });
         let params = conv::Params { short_steps, ..params };
         let work = cost::Tiled { short_steps, ..work };
-        let call = Call::new("conv::Conv", &params).forms(params.forms());
+        let call = Call::new("conv::Conv", &params).forms(params.forms(work.rows));
         let call = call.id(work.id()).work(Work::Product(work));
         self.call(o.bind(call.field("weights", Field::Weights(image)).field("next", Field::Next)));
         Ok(())

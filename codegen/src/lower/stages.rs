@@ -7,7 +7,7 @@
 //! An op tells it by values; in generated code each stage is a type, and what a proof makes superfluous is gone.
 use crate::error::Reason;
 use crate::lower::{Element, Literal, Operand, Site};
-use bakelite_kernels::epilogue;
+use bakelite_kernels::epilogue::{self, Requantize};
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -120,14 +120,26 @@ enum PlacedOutput {
     F32,
 }
 
+impl Activation {
+    /// Itself, or [`Activation::Linear`] where the bytes that follow are clamped to what it leaves.
+    fn before(self, bytes: Requantize) -> Self {
+        let from_0 = bytes.low >= 0 && bytes.inverse > 0.0;
+        match self {
+            Self::Relu if from_0 => Self::Linear,
+            Self::Relu6 if from_0 && 6.0 * bytes.inverse >= f32::from(bytes.high) => Self::Linear,
+            other => other,
+        }
+    }
+}
+
 impl Placed {
     /// The same function with fewer operations, where `acc * scale + bias` is at most `greatest`:
     ///
     /// ```text
     /// |v * inverse| < 2^30 (a margin for its rounding)   nothing keeps the conversion to i32 from overflowing
     /// the output is all of quint8 or qint8               packing clamps by itself
-    /// Relu before quint8                                 its clamp at 0 does it
-    /// Relu6 before quint8, 6 * inverse >= 255            its clamp at 255 does it
+    /// Relu before bytes from 0 on                        their clamp at 0 does it
+    /// Relu6 likewise, 6 * inverse at least the greatest  their clamps do it
     /// ```
     pub(super) fn lean(self, greatest: f64) -> Self {
         let Self { sum, activation, output } = self;
@@ -141,14 +153,11 @@ impl Placed {
         let slope = if let Activation::LeakyRelu(alpha) = activation { f64::from(alpha).abs() } else { 1.0 };
         let inverse = bytes.inverse;
         let fits = (greatest + summand) * slope.max(1.0) * f64::from(inverse).abs() < f64::from(1 << 30);
-        let unsigned = bytes == epilogue::ToU8 { inverse }.requantize();
-        let activation = match activation {
-            Activation::Relu if unsigned && inverse > 0.0 => Activation::Linear,
-            Activation::Relu6 if unsigned && 6.0 * inverse >= 255.0 => Activation::Linear,
-            other => other,
-        };
+        let activation = activation.before(bytes);
         let output = match bytes {
-            _ if unsigned && fits => PlacedOutput::U8(epilogue::ToU8 { inverse }),
+            _ if bytes == epilogue::ToU8 { inverse }.requantize() && fits => {
+                PlacedOutput::U8(epilogue::ToU8 { inverse })
+            }
             _ if bytes == epilogue::ToI8 { inverse }.requantize() && fits => {
                 PlacedOutput::I8(epilogue::ToI8 { inverse })
             }
@@ -196,7 +205,7 @@ impl Literal for Placed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bakelite_kernels::epilogue::{Requantize, ToI8, ToU8};
+    use bakelite_kernels::epilogue::{ToI8, ToU8};
 
     const U8: Requantize = ToU8 { inverse: 42.5 }.requantize();
     const I8: Requantize = ToI8 { inverse: 42.5 }.requantize();
@@ -214,7 +223,8 @@ mod tests {
         assert_eq!(lean(Activation::Relu6, U8, 1e6), (Activation::Linear, u8));
         assert_eq!(lean(Activation::Relu, I8, 1e6), (Activation::Relu, i8));
         let half = Requantize { high: 127, ..U8 };
-        assert_eq!(lean(Activation::Relu, half, 1e6), (Activation::Relu, PlacedOutput::Bytes(half)));
+        assert_eq!(lean(Activation::Relu, half, 1e6), (Activation::Linear, PlacedOutput::Bytes(half)));
+        assert_eq!(lean(Activation::Relu6, half, 1e6), (Activation::Linear, PlacedOutput::Bytes(half)));
         let early = Requantize { inverse: 42.0, ..U8 };
         assert_eq!(lean(Activation::Relu6, early, 1e6).0, Activation::Relu6);
     }

@@ -79,16 +79,22 @@ impl Case {
             let mut got = fresh.clone();
             let (weights, summand) = (params.weights(image), &summand[..]);
             let (params, next, y) = (&params, weights, &mut got);
-            match params.forms() & (WINDOWS | PADDING) {
+            match params.forms(MR) & (WINDOWS | PADDING) {
                 0 => testing::run_cut(isa, 64, Conv::<MR, 7, E> { params, weights, next, x: &x, summand, y }),
                 WINDOWS => {
                     testing::run_cut(isa, 64, Conv::<MR, 15, E> { params, weights, next, x: &x, summand, y })
                 }
                 _ => {
-                    testing::run_cut(isa, 64, Conv::<MR, ANY, E> { params, weights, next, x: &x, summand, y })
+                    testing::run_cut(isa, 64, Conv::<MR, 31, E> { params, weights, next, x: &x, summand, y })
                 }
             }
             failures.check(&got, &want, || format!("{isa} MR {MR} {self:?} {epilogue:?}"));
+            if igemm::waits(MR, params.widest) {
+                let mut y = fresh.clone();
+                let conv = Conv::<MR, ANY, E> { params, weights, next, x: &x, summand, y: &mut y };
+                testing::run_cut(isa, 64, conv);
+                failures.check(&y, &want, || format!("{isa} MR {MR}, late, {self:?} {epilogue:?}"));
+            }
         }
     }
 

@@ -18,7 +18,7 @@ mod pieces;
 mod views;
 
 pub use pieces::Pieces;
-pub(crate) use views::{Along, GridTile};
+pub(crate) use views::{Along, GridTiles};
 
 /// The pixels and channels of an output that one kernel writes.
 #[derive(Debug)]
@@ -154,22 +154,17 @@ impl<'a, T> Grid<'a, T> {
         unsafe { slice::from_raw_parts_mut(self.base.add(position * self.pitch + channel), count) }
     }
 
-    /// `count` channels from `channel` of tiles of MR pixels, whose positions are `places`.
+    /// `count` channels from `channel` of tiles of MR pixels, which are named later.
     ///
     /// # Panics
-    /// If they are not all in the grid.
+    /// If the channels are not all in the grid.
     #[inline(always)]
-    pub(crate) fn tiles<const MR: usize>(
-        &mut self,
-        places: Places,
-        channel: usize,
-        count: usize,
-    ) -> GridTile<'_, T, MR> {
-        assert!(places.are_in::<MR>(&self.positions), "a pixel of another piece");
+    pub(crate) fn tiles<const MR: usize>(&mut self, channel: usize, count: usize) -> GridTiles<'_, T, MR> {
         let Range { start, end } = self.channels;
         assert!(start <= channel && channel <= end && count <= end - channel, "channels of another piece");
-        let (base, places) = (self.base, places.times(self.pitch).plus(channel));
-        GridTile { base, places, count, memory: PhantomData }
+        let Self { base, pitch, ref positions, memory, .. } = *self;
+        let (stretch, tile) = (Places::NONE, Places::NONE);
+        GridTiles { base, pitch, positions: positions.clone(), channel, count, stretch, tile, memory }
     }
 
     /// All channels of `pixels` pixels that touch, from `position` on.

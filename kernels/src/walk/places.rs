@@ -14,6 +14,9 @@ pub(crate) struct Places {
 }
 
 impl Places {
+    /// Those of no tile.
+    pub(crate) const NONE: Self = Self { near: 0, jump: 0, step: 0, wrap: 0, tiles: 0 };
+
     /// Where pixel m is.
     #[inline(always)]
     pub(crate) fn at(&self, m: usize) -> usize {

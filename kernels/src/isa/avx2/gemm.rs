@@ -15,7 +15,7 @@
 //! [`Params::short_steps`]: crate::conv::Params::short_steps
 
 use super::Avx2;
-use crate::igemm::{Direct, Gemm, Panels};
+use crate::igemm::{Direct, Gemm, Meanwhile, Panels};
 use crate::tile::Tile;
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
@@ -40,9 +40,10 @@ impl Gemm<Avx2> for Proven {
         mut acc: [[__m256i; NV]; MR],
         part: usize,
         tile: Tile<'_, MR>,
+        meanwhile: &mut impl Meanwhile<Avx2>,
     ) -> [[__m256i; NV]; MR] {
         let add = match panels.short_steps {
-            0 => return Direct::sums(isa, panels, acc, part, tile),
+            0 => return Direct::sums(isa, panels, acc, part, tile, meanwhile),
             1 => add::<1, MR>,
             2 | 3 => add::<2, MR>,
             _ => add::<4, MR>,

@@ -2,31 +2,47 @@
 
 use crate::walk::Places;
 use core::marker::PhantomData;
+use core::ops::Range;
 use core::slice;
 
-/// Some channels of the MR pixels of a tile, or of several tiles.
-pub(crate) struct GridTile<'a, T, const MR: usize> {
+/// Some channels of the MR pixels of tiles: those of one stretch after the other, and of each stretch one tile at a time.
+pub(crate) struct GridTiles<'a, T, const MR: usize> {
     pub(super) base: *mut T,
-    pub(super) places: Places,
+    pub(super) pitch: usize,
+    pub(super) positions: Range<usize>,
+    pub(super) channel: usize,
     pub(super) count: usize,
+    /// The stretch, and the tile, in elements; both are in the grid.
+    pub(super) stretch: Places,
+    pub(super) tile: Places,
     pub(super) memory: PhantomData<&'a mut [T]>,
 }
 
-impl<T, const MR: usize> GridTile<'_, T, MR> {
-    /// Those of tile `i`.
+impl<T, const MR: usize> GridTiles<'_, T, MR> {
+    /// The tiles whose positions are `places` are next.
+    ///
+    /// # Panics
+    /// If they are not all in the grid.
     #[inline(always)]
-    pub(crate) fn tile(&mut self, i: usize) -> GridTile<'_, T, MR> {
-        assert!(i < self.places.tiles, "pixels of no tile");
-        GridTile { places: self.places.tile::<MR>(i), ..*self }
+    pub(crate) fn stretch(&mut self, places: Places) {
+        assert!(places.are_in::<MR>(&self.positions), "a pixel of another piece");
+        self.stretch = places.times(self.pitch).plus(self.channel);
     }
 
-    /// Those of pixel m.
+    /// Tile `i` of the stretch is the one that [`row`](GridTiles::row) is of, until another is, in this stretch or a later one.
+    #[inline(always)]
+    pub(crate) fn tile(&mut self, i: usize) {
+        assert!(i < self.stretch.tiles, "pixels of no tile");
+        self.tile = self.stretch.tile::<MR>(i);
+    }
+
+    /// The channels of the tile's pixel m.
     #[inline(always)]
     pub(crate) fn row(&mut self, m: usize) -> &mut [T] {
-        assert!(m < MR, "a tile has MR pixels");
-        // SAFETY: `Grid::tile` checked all MR pixels and these channels as `Grid::at` does one's; the borrow of `self` keeps
-        // them from being given out twice.
-        unsafe { slice::from_raw_parts_mut(self.base.add(self.places.at(m)), self.count) }
+        assert!(m < MR && self.tile.tiles > 0, "a tile has MR pixels");
+        // SAFETY: `stretch` checked all MR pixels, and `Grid::tiles` these channels, as `Grid::at` does one's; the borrow of `self`
+        // keeps them from being given out twice.
+        unsafe { slice::from_raw_parts_mut(self.base.add(self.tile.at(m)), self.count) }
     }
 }
 
