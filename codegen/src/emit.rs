@@ -19,8 +19,10 @@ use quote::{format_ident, quote};
 
 mod cut;
 mod header;
+mod kernel;
 mod layer;
 mod next;
+mod table;
 mod uses;
 
 /// What is known of a compiled network beside its code.
@@ -76,7 +78,7 @@ pub fn emit(program: &Program, plan: &Plan, info: &Info, shared_from: u64) -> St
         .collect();
     let items = [constants(info), model(info), network(info, &layers)];
     let functions = layers.iter().map(|layer| &layer.item);
-    let table = layer::table(&program.layers, info.weight_bytes);
+    let table = table::table(&program.layers, info.weight_bytes);
     let body = quote! { #(#items)* #(#functions)* #table };
     let uses = uses::uses(&body);
     let file = syn::parse2(quote! { #uses #body }).expect("the emitter writes items");

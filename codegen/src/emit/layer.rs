@@ -1,9 +1,17 @@
-//! One layer as a function: its parameters as a constant, its buffers borrowed from the arena, one kernel call.
+//! One layer as a function of the generated code.
+//!
+//! ```text
+//! fn layer<I: Isa>(isa, arena) {        for each instruction set: two calls
+//!     fn kernel(arena) -> impl Kernel   once: parameters, buffers and weights, a hundred instructions
+//!     isa.run(kernel(arena))
+//! }
+//! ```
 use crate::cost::CORES;
-use crate::emit::{Info, array, cut, next, number};
-use crate::lower::{BufferId, Element, Field, Layer, Literal, Memory, Operand, Program, Section};
+use crate::emit::kernel::Kernel;
+use crate::emit::{Info, array, cut, number};
+use crate::lower::{Layer, Memory, Program};
 use crate::plan::Plan;
-use bakelite_kernels::{Cut, Place, halo};
+use bakelite_kernels::Cut;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -22,20 +30,10 @@ pub(super) struct Function {
     output: Option<usize>,
 }
 
-/// A layer with what its code needs.
-struct Body<'a> {
-    t: usize,
-    layer: &'a Layer,
-    program: &'a Program,
-    plan: &'a Plan,
-    /// Buffers of the arena, each under the name of the first field that is bound to it.
-    buffers: Vec<(BufferId, Ident)>,
-}
-
 impl Function {
     pub(super) fn new(t: usize, program: &Program, plan: &Plan, info: &Info, shared_from: u64) -> Self {
         let layer = &program.layers[t];
-        let body = Body::new(t, program, plan);
+        let kernel = Kernel::new(t, program, plan);
         let name = format_ident!("layer_{t:03}_{}", slug(&layer.node));
         let operands = || layer.call.reads().chain(layer.call.writes());
         let inputs = operands().filter_map(|o| if let Memory::Input(k) = o.memory { Some(k) } else { None });
@@ -43,35 +41,78 @@ impl Function {
         let mut inputs: Vec<usize> = inputs.collect();
         inputs.sort_unstable();
         inputs.dedup();
-        let arena = !body.buffers.is_empty();
-        let mut arguments = vec![quote!(isa: I)];
+        let arena = kernel.in_arena();
         let shared = layer.cycles(&CORES[0], info.weight_bytes) >= shared_from;
         let cut = if shared { cut::cut(layer) } else { None };
-        let team = cut.is_some().then(|| {
-            arguments.push(quote!(team: &mut T));
-            quote!(, T: Team)
+        let mut function = Self { name, item: quote!(), team: cut.is_some(), arena, inputs, output };
+        function.item = function.item(&kernel, cut, info);
+        function
+    }
+
+    /// The whole function: out of line, so that another observer is another list of calls and not another copy of the layers.
+    fn item(&self, kernel: &Kernel<'_>, cut: Option<Cut>, info: &Info) -> TokenStream {
+        let (name, doc, params, value) = (&self.name, doc(kernel.layer), kernel.params(), kernel.value());
+        let arguments = self.arguments(info);
+        let names: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
+        let elided = arguments.iter().map(|argument| argument.tokens(None));
+        // A lifetime with a name, so that every edition of Rust reads it the same way.
+        let named = arguments.iter().map(|argument| argument.tokens(Some(quote!('a))));
+        let (team, bound) = match cut {
+            Some(_) => (Some(quote!(team: &mut T,)), Some(quote!(, T: Team))),
+            None => (None, None),
+        };
+        let halos = kernel.halos().map(|halo| {
+            quote! {{
+                #[inline(never)]
+                fn halo<'a>(arena: &'a mut Arena<ARENA>) -> impl Kernel<Output = ()> + 'a {
+                    #halo
+                }
+                isa.run(halo(arena));
+            }}
         });
-        if arena {
-            arguments.push(quote!(arena: &mut Arena<ARENA>));
-        }
-        for k in &inputs {
-            let (input, ty) = (format_ident!("input_{k}"), slice(&info.inputs[*k]));
-            arguments.push(quote!(#input: &#ty));
-        }
-        if let Some(k) = output {
-            let ty = slice(&info.outputs[k]);
-            arguments.push(quote!(output: &mut #ty));
-        }
-        let (doc, code) = (body.doc(), body.code(cut));
-        // Out of line, so that another observer is another list of calls and not another copy of the layers.
-        let item = quote! {
+        let (kind, run) = match cut {
+            Some(Cut { pixels, channels, channels_first }) => {
+                let [pixels, channels] = [pixels, channels].map(number);
+                let cut =
+                    quote!(Cut { pixels: #pixels, channels: #channels, channels_first: #channels_first });
+                (quote!(Split), quote!(team.run(isa, #cut, kernel(#(#names),*))))
+            }
+            None => (quote!(Kernel<Output = ()>), quote!(isa.run(kernel(#(#names),*)))),
+        };
+        quote! {
             #[doc = #doc]
             #[inline(never)]
-            fn #name<I: Isa #team>(#(#arguments),*) {
-                #code
+            fn #name<I: Isa #bound>(isa: I, #team #(#elided),*) {
+                #[inline(never)]
+                fn kernel<'a>(#(#named),*) -> impl #kind + 'a {
+                    #params
+                    #value
+                }
+                #(#halos)*
+                #run;
             }
-        };
-        Self { name, item, team: team.is_some(), arena, inputs, output }
+        }
+    }
+
+    /// What it takes beside the instruction set and the team.
+    fn arguments(&self, info: &Info) -> Vec<Argument> {
+        let mut arguments = vec![];
+        if self.arena {
+            arguments.push(Argument {
+                name: format_ident!("arena"),
+                written: true,
+                ty: quote!(Arena<ARENA>),
+            });
+        }
+        for &k in &self.inputs {
+            let (name, ty) = (format_ident!("input_{k}"), slice(&info.inputs[k]));
+            arguments.push(Argument { name, written: false, ty });
+        }
+        if let Some(k) = self.output {
+            let (name, ty) = (format_ident!("output"), slice(&info.outputs[k]));
+            arguments.push(Argument { name, written: true, ty });
+        }
+        arguments
     }
 
     /// The call in the forward pass.
@@ -93,30 +134,18 @@ impl Function {
     }
 }
 
-/// What a profile says of each layer of a network with so many bytes of weights.
-pub(super) fn table(layers: &[Layer], total: usize) -> TokenStream {
-    let rows = layers.iter().map(|layer| {
-        let Layer { node, op, macs, call, .. } = layer;
-        let [read, written] = call.tensor_bytes().map(number);
-        let (kernel, macs, weights) = (&call.id, number(macs), number(call.constant_bytes()));
-        let cycles = CORES.iter().map(|core| number(layer.cycles(core, total)));
-        quote! {
-            Layer {
-                node: #node,
-                op: #op,
-                kernel: #kernel,
-                macs: #macs,
-                read_bytes: #read,
-                weight_bytes: #weights,
-                written_bytes: #written,
-                cycles: [#(#cycles),*],
-            }
-        }
-    });
-    let count = number(layers.len());
-    quote! {
-        #[doc = " What a profile says of each layer."]
-        static LAYERS: [Layer; #count] = [#(#rows),*];
+/// A reference that a function takes.
+struct Argument {
+    name: Ident,
+    written: bool,
+    ty: TokenStream,
+}
+
+impl Argument {
+    fn tokens(&self, lifetime: Option<TokenStream>) -> TokenStream {
+        let Self { name, written, ty } = self;
+        let mutable = written.then(|| quote!(mut));
+        quote!(#name: &#lifetime #mutable #ty)
     }
 }
 
@@ -125,6 +154,15 @@ fn slice(tensor: &crate::emit::TensorInfo) -> TokenStream {
     let arguments = array(tensor).into_iter().collect::<Vec<_>>();
     let (element, count) = (&arguments[0], &arguments[2]);
     quote!([#element; #count])
+}
+
+fn doc(layer: &Layer) -> String {
+    let Layer { node, op, signature, macs, call } = layer;
+    let macs = match macs {
+        0 => String::new(),
+        _ => format!(", {:.3} MMAC", *macs as f64 / 1e6),
+    };
+    format!(" `{node}` ({op}): {signature}{macs}; {}", call.id)
 }
 
 /// A name for a function out of a node's name.
@@ -148,160 +186,4 @@ fn slug(node: &str) -> String {
     }
     let start = tail.len().saturating_sub(96);
     tail[start..].trim_matches('_').to_owned()
-}
-
-impl<'a> Body<'a> {
-    fn new(t: usize, program: &'a Program, plan: &'a Plan) -> Self {
-        let layer = &program.layers[t];
-        let mut buffers: Vec<(BufferId, Ident)> = vec![];
-        for (name, field) in &layer.call.fields {
-            let (Field::Read(o) | Field::Write(o)) = field else { continue };
-            if let Memory::Arena(id) = o.memory
-                && !buffers.iter().any(|(other, _)| *other == id)
-            {
-                buffers.push((id, format_ident!("{name}")));
-            }
-        }
-        Self { t, layer, program, plan, buffers }
-    }
-
-    fn doc(&self) -> String {
-        let Layer { node, op, signature, macs, call } = self.layer;
-        let macs = match macs {
-            0 => String::new(),
-            _ => format!(", {:.3} MMAC", *macs as f64 / 1e6),
-        };
-        format!(" `{node}` ({op}): {signature}{macs}; {}", call.id)
-    }
-
-    fn code(&self, cut: Option<Cut>) -> TokenStream {
-        let call = &self.layer.call;
-        let params = call.params.as_ref().map(|[ty, value]| quote! { const PARAMS: #ty = #value; });
-        let split = (!self.buffers.is_empty()).then(|| self.split());
-        let halos = call.writes().filter_map(|y| self.halo(y));
-        let kernel: TokenStream = call.kernel.parse().expect("a kernel is a path");
-        let bind = call.params.is_some().then(|| quote!(params: &PARAMS,));
-        let fields = call.fields.iter().map(|(name, field)| self.field(name, field));
-        let kernel = quote!(#kernel { #bind #(#fields),* });
-        let run = match cut {
-            Some(cut) => {
-                let Cut { pixels, channels, channels_first } = cut;
-                let [pixels, channels] = [pixels, channels].map(number);
-                let cut =
-                    quote!(Cut { pixels: #pixels, channels: #channels, channels_first: #channels_first });
-                quote!(team.run(isa, #cut, #kernel))
-            }
-            None => quote!(isa.run(#kernel)),
-        };
-        quote! {
-            #params
-            #split
-            #(#halos)*
-            #run;
-        }
-    }
-
-    /// Borrows the buffers.
-    fn split(&self) -> TokenStream {
-        let names = self.buffers.iter().map(|(_, name)| name);
-        let ranges = self.buffers.iter().map(|(id, _)| {
-            let (offset, bytes) = self.plan.slots[id.0].map_or((0, 0), |s| (s.offset, s.bytes));
-            let (from, to) = (number(offset), number(offset + bytes));
-            quote!(#from..#to)
-        });
-        if self.buffers.len() == 1 {
-            return quote! { #(let #names = arena.buffer(#ranges);)* };
-        }
-        quote! { let [#(#names),*] = arena.split([#(#ranges),*]); }
-    }
-
-    /// Fills the halo of a buffer that begins here.
-    fn halo(&self, y: &Operand) -> Option<TokenStream> {
-        let Memory::Arena(id) = y.memory else { return None };
-        let buffer = &self.program.buffers[id.0];
-        let begins = self.plan.slots[id.0].is_some_and(|slot| slot.first == self.t);
-        if !begins || buffer.halo == [0; 4] {
-            return None;
-        }
-        let y = Place::with_halo(buffer.shape, buffer.halo);
-        let params = halo::Params { y, halo: buffer.halo, zero_point: buffer.zero_point };
-        let (value, name) = (params.value(), self.buffer(id));
-        Some(quote! {
-            const HALO: halo::Params = #value;
-            isa.run(halo::Fill { params: &HALO, y: &mut *#name });
-        })
-    }
-
-    fn buffer(&self, id: BufferId) -> &Ident {
-        let found = self.buffers.iter().find(|(other, _)| *other == id);
-        &found.expect("`new` named the buffers of all fields").1
-    }
-
-    fn field(&self, name: &str, field: &Field) -> TokenStream {
-        let name = format_ident!("{name}");
-        let value = match field {
-            Field::Read(x) => self.read(x),
-            Field::Write(y) => self.write(y),
-            Field::Weights(section) => {
-                let bytes = section_tokens(section, section.bytes);
-                quote!(PARAMS.weights(#bytes))
-            }
-            Field::Next => next::next(self.program, self.t),
-            Field::Constant(section, element) => {
-                as_elements(*element, section_tokens(section, section.bytes))
-            }
-            Field::Empty => quote!(&[]),
-            Field::Value(value) => value.clone(),
-        };
-        if name == value.to_string() { quote!(#name) } else { quote!(#name: #value) }
-    }
-
-    fn read(&self, x: &Operand) -> TokenStream {
-        let exact = x.elements() * x.element.bytes();
-        match x.memory {
-            Memory::Arena(id) => {
-                let buffer = self.buffer(id);
-                let bytes = number(exact);
-                let bytes = if x.exact { quote!(&#buffer[..#bytes]) } else { quote!(#buffer) };
-                as_elements(x.element, bytes)
-            }
-            Memory::Input(k) => {
-                let input = format_ident!("input_{k}");
-                let ty = format_ident!("{}", x.element.rust());
-                quote!(elements::<#ty>(#input))
-            }
-            Memory::Blob(section) => {
-                // Without `exact` a kernel may read over the end, into the section's padding.
-                let bytes = if x.exact { exact } else { section.bytes + 63 };
-                as_elements(x.element, section_tokens(&section, bytes))
-            }
-            Memory::Output(_) => quote!(output),
-        }
-    }
-
-    fn write(&self, y: &Operand) -> TokenStream {
-        let memory = match y.memory {
-            Memory::Arena(id) => {
-                let (buffer, bytes) = (self.buffer(id), number(y.elements() * y.element.bytes()));
-                if y.exact { quote!(&mut #buffer[..#bytes]) } else { quote!(#buffer) }
-            }
-            _ if y.element == Element::Bool => return quote!(output),
-            _ => quote!(output),
-        };
-        let ty = format_ident!("{}", y.element.rust());
-        let bytes = ty == "u8" && matches!(y.memory, Memory::Arena(_));
-        if bytes { memory } else { quote!(elements_mut::<#ty>(#memory)) }
-    }
-}
-
-/// Bytes of the blob from the start of a section.
-pub(super) fn section_tokens(section: &Section, bytes: usize) -> TokenStream {
-    let (from, to) = (number(section.start), number(section.start + bytes));
-    quote!(&WEIGHTS.0[#from..#to])
-}
-
-/// Bytes as elements.
-fn as_elements(element: Element, bytes: TokenStream) -> TokenStream {
-    let ty = format_ident!("{}", element.rust());
-    if ty == "u8" { bytes } else { quote!(elements::<#ty>(#bytes)) }
 }

@@ -1,7 +1,7 @@
 //! What a product prefetches: the weights that the next one begins with, whatever other layers lie between.
 
 use crate::cost::CORES;
-use crate::emit::layer::section_tokens;
+use crate::emit::kernel::section_tokens;
 use crate::emit::number;
 use crate::lower::{Layer, Program, Section};
 use proc_macro2::TokenStream;

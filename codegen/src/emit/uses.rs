@@ -19,7 +19,7 @@ const RUNTIME: &[&str] = &[
     "check",
 ];
 const ARENA: &[&str] = &["elements", "elements_mut"];
-const KERNELS: &[&str] = &["Cut", "Isa", "Place", "Team", "Weights", "Window"];
+const KERNELS: &[&str] = &["Cut", "Isa", "Kernel", "Place", "Split", "Team", "Weights", "Window"];
 const EPILOGUE: &[&str] = &[
     "Finish",
     "LeakyRelu",
