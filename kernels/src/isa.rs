@@ -131,6 +131,8 @@ pub trait Isa: Copy + Sync {
     type F32: Copy;
     /// `4 * LANES` u8.
     type Bytes: Copy;
+    /// `4 * LANES` sums of bytes, 16 bits each, in an order of their own.
+    type Sums: Copy;
     /// The u8 factor of [`dot4`](Isa::dot4).
     type X: Copy;
     /// The i8 factor of [`dot4`](Isa::dot4).
@@ -166,12 +168,20 @@ pub trait Isa: Copy + Sync {
 
     /// The first `4 * LANES` bytes; where `x` is shorter, zeros follow.
     fn load_bytes(self, x: &[u8]) -> Self::Bytes;
-    /// `4 * LANES` bytes at each of four offsets from `at`; panics where `x` has not so many.
-    fn load_taps(self, x: &[u8], at: usize, offsets: [usize; 4]) -> [Self::Bytes; 4];
+    /// `4 * LANES` bytes at each of the offsets from `at`; panics where `x` has not so many.
+    fn load_taps<const N: usize>(self, x: &[u8], at: usize, offsets: [usize; N]) -> [Self::Bytes; N];
     /// Stores the first `y.len()` bytes, at most `4 * LANES`.
     fn store_bytes(self, v: Self::Bytes, y: &mut [u8]);
     /// The greater of each pair.
     fn max_bytes(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes;
+    /// The sums of N bytes each, at most 257.
+    fn sum_bytes<const N: usize>(self, x: [Self::Bytes; N]) -> Self::Sums;
+    /// `a + b`, of at most 257 bytes.
+    fn add_sums(self, a: Self::Sums, b: Self::Sums) -> Self::Sums;
+    /// The sums in the order of a group.
+    fn widen_sums(self, sums: Self::Sums) -> [Self::I32; 4];
+    /// The sums divided by the number of their bytes, rounded half to even.
+    fn share_sums(self, sums: Self::Sums, share: Share) -> Self::Bytes;
     /// Four pixels of `4 * LANES` channels to four vectors of (channel, pixel 0..4), in the order of a group.
     fn interleave4(self, x: [Self::Bytes; 4]) -> [Self::X; 4];
 
@@ -204,10 +214,43 @@ pub trait Isa: Copy + Sync {
 /// Panics unless `x` has `bytes` bytes at each offset from `at`. All but one comparison is the same for all pixels of
 /// a tile, and leaves their loop.
 #[inline(always)]
-fn check_taps(x: &[u8], at: usize, [a, b, c, d]: [usize; 4], bytes: usize) {
-    let last = a.max(b).max(c.max(d));
+fn check_taps<const N: usize>(x: &[u8], at: usize, offsets: [usize; N], bytes: usize) {
+    let last = offsets.into_iter().fold(0, usize::max);
     let places = (x.len() + 1).saturating_sub(last.saturating_add(bytes));
     assert!(at < places, "taps reach past the input's slice");
+}
+
+/// The reciprocal of a number of bytes: a sum times it is their mean.
+///
+/// `(sum * up + 2^14) >> 15` rounds to the nearest: `up` is as little above `2^15 / count` as makes halves go up and no
+/// other mean reach one. An even number has halves; with `down` they go down, and the even one of both is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    up: i16,
+    down: Option<i16>,
+}
+
+impl Share {
+    /// The most bytes for which 15 bits are exact enough.
+    pub const MOST: usize = 12;
+
+    /// Of `count` bytes; panics above `MOST`.
+    #[inline(always)]
+    pub const fn of(count: usize) -> Self {
+        const ALL: [Share; Share::MOST + 1] = {
+            let mut all = [Share { up: 0, down: None }; Share::MOST + 1];
+            let mut count = 1;
+            while count <= Share::MOST {
+                // 2^15 is no i16; for a single byte one less does.
+                let up = if count == 1 { i16::MAX } else { (1u16 << 15).div_ceil(count as u16) as i16 };
+                let down = if count % 2 == 0 { Some(i16::MAX / count as i16) } else { None };
+                all[count] = Share { up, down };
+                count += 1;
+            }
+            all
+        };
+        ALL[count]
+    }
 }
 
 /// The integer end of a requantization: add, then clamp. All in the range of a byte.

@@ -9,15 +9,16 @@
 //! keeps their order, but not their average's rounding, hence the zero point.
 //!
 //! A window is columns of taps that are joined (`sweep`). Cost for `4 * LANES` channels: a load and a maximum for each tap,
-//! and a maximum a column; for an average, four taps of a column are interleaved to be summed by a dot product with ones,
-//! which takes three operations a tap, and four additions join a column. Windows of three columns that overlap share them.
+//! and a maximum a column. For an average a load and three operations a tap: 16 bits hold its sums, even bytes apart from
+//! odd ones. Windows of three columns that overlap share them; the few taps of such a window are divided by in 16 bits too,
+//! which takes six operations, where `Mean` takes 30.
 
-use crate::isa::{Isa, Narrow};
+use crate::isa::{Isa, Narrow, Share};
 use crate::quant;
 use crate::team::{Grid, Split};
 use crate::window::{Place, Window};
 use core::mem;
-use sweep::{Pool, Taps, sweep};
+use sweep::{Pool, sweep};
 
 /// One pooling; `x` and `y` have the same channels, and every window meets the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,15 +29,16 @@ pub struct Params {
     pub y: Place,
     /// The window over the input.
     pub window: Window,
-    /// What the tensors hold for the real value 0.
+    /// What the tensors hold for the real value 0: 0, or 128 where signed bytes have 128 added.
     pub zero_point: u8,
 }
 
 impl Params {
-    /// How far windows of three columns slide, if they overlap: 1 or 2 pixels, else 0.
+    /// How far windows of three columns and few taps slide, if they overlap: 1 or 2 pixels, else 0.
     pub const fn slides(&self) -> usize {
         let Window { kernel, stride, dilation, .. } = self.window;
-        if kernel[1] == 3 && dilation[1] == 1 && stride[1] < 3 { stride[1] } else { 0 }
+        let few = kernel[1] == 3 && kernel[0] <= Share::MOST / 3;
+        if few && dilation[1] == 1 && stride[1] < 3 { stride[1] } else { 0 }
     }
 
     /// The average of `count` values, given their sum without zero points.
@@ -107,11 +109,12 @@ impl<'a, const SLIDES: usize> Split for Max<'a, SLIDES> {
     }
 }
 
-/// The maximum as the joining of columns. 0 is the least of signed bytes too, since 128 is added to them.
+/// The maximum. 0 is the least of signed bytes too, since 128 is added to them.
+#[derive(Clone, Copy)]
 struct Most;
 
 impl Pool for Most {
-    type Column<I: Isa> = I::Bytes;
+    type Taps<I: Isa> = I::Bytes;
 
     #[inline(always)]
     fn none<I: Isa>(isa: I) -> I::Bytes {
@@ -119,11 +122,8 @@ impl Pool for Most {
     }
 
     #[inline(always)]
-    fn column<I: Isa>(isa: I, mut most: I::Bytes, x: &[u8], taps: Taps, len: usize) -> I::Bytes {
-        for ky in 0..taps.count {
-            most = isa.max_bytes(most, isa.load_bytes(&x[taps.at + ky * taps.pitch..][..len]));
-        }
-        most
+    fn column<I: Isa, const N: usize>(isa: I, x: [I::Bytes; N]) -> I::Bytes {
+        x.into_iter().fold(Self::none(isa), |most, x| isa.max_bytes(most, x))
     }
 
     #[inline(always)]
@@ -132,7 +132,7 @@ impl Pool for Most {
     }
 
     #[inline(always)]
-    fn store<I: Isa>(&self, isa: I, most: I::Bytes, _taps: usize, y: &mut [u8]) {
+    fn store<I: Isa>(&self, isa: I, most: I::Bytes, _count: usize, y: &mut [u8]) {
         isa.store_bytes(most, y);
     }
 }
@@ -149,7 +149,7 @@ pub struct Average<'a, const SLIDES: usize> {
 
 impl<'a, const SLIDES: usize> Split for Average<'a, SLIDES> {
     type Y = Grid<'a, u8>;
-    const DOTS: bool = true;
+    const DOTS: bool = false;
 
     fn take(&mut self) -> Self::Y {
         Grid::new(&self.params.y, mem::take(&mut self.y))
@@ -157,17 +157,50 @@ impl<'a, const SLIDES: usize> Split for Average<'a, SLIDES> {
 
     #[inline(always)]
     fn part<I: Isa>(&self, isa: I, grid: Self::Y) {
-        sweep::<I, _, SLIDES>(isa, self.params, self.x, grid, Mean { zero_point: self.params.zero_point });
+        let Self { params, x, .. } = *self;
+        match SLIDES {
+            0 => sweep::<I, _, 0>(isa, params, x, grid, Mean { zero_point: params.zero_point }),
+            _ => sweep::<I, _, SLIDES>(isa, params, x, grid, Few),
+        }
     }
 }
 
-/// The average as the joining of columns: their sums, in the order of a group.
+/// The mean of a few taps. The zero point is even ([`Params::zero_point`]) and does not change how halves are rounded.
+#[derive(Clone, Copy)]
+struct Few;
+
+impl Pool for Few {
+    type Taps<I: Isa> = I::Sums;
+
+    #[inline(always)]
+    fn none<I: Isa>(isa: I) -> I::Sums {
+        isa.sum_bytes([])
+    }
+
+    #[inline(always)]
+    fn column<I: Isa, const N: usize>(isa: I, x: [I::Bytes; N]) -> I::Sums {
+        isa.sum_bytes(x)
+    }
+
+    #[inline(always)]
+    fn join<I: Isa>(isa: I, a: I::Sums, b: I::Sums) -> I::Sums {
+        isa.add_sums(a, b)
+    }
+
+    #[inline(always)]
+    fn store<I: Isa>(&self, isa: I, sums: I::Sums, count: usize, y: &mut [u8]) {
+        isa.store_bytes(isa.share_sums(sums, Share::of(count)), y);
+    }
+}
+
+/// The mean of any taps: sums in the order of a group.
+#[derive(Clone, Copy)]
 struct Mean {
     zero_point: u8,
 }
 
 impl Pool for Mean {
-    type Column<I: Isa> = [I::I32; 4];
+    type Taps<I: Isa> = [I::I32; 4];
 
     #[inline(always)]
     fn none<I: Isa>(isa: I) -> [I::I32; 4] {
@@ -175,21 +208,8 @@ impl Pool for Mean {
     }
 
     #[inline(always)]
-    fn column<I: Isa>(isa: I, mut sums: [I::I32; 4], x: &[u8], taps: Taps, len: usize) -> [I::I32; 4] {
-        let ones = isa.load_w(&[1; 64], 0);
-        for ky in (0..taps.count).step_by(4) {
-            let mut quad = [isa.load_bytes(&[]); 4];
-            for j in 0..4 {
-                if ky + j < taps.count {
-                    quad[j] = isa.load_bytes(&x[taps.at + (ky + j) * taps.pitch..][..len]);
-                }
-            }
-            let quad = isa.interleave4(quad);
-            for s in 0..4 {
-                sums[s] = isa.dot4(sums[s], quad[s], ones);
-            }
-        }
-        sums
+    fn column<I: Isa, const N: usize>(isa: I, x: [I::Bytes; N]) -> [I::I32; 4] {
+        isa.widen_sums(isa.sum_bytes(x))
     }
 
     #[inline(always)]
@@ -201,9 +221,9 @@ impl Pool for Mean {
     }
 
     #[inline(always)]
-    fn store<I: Isa>(&self, isa: I, mut sums: [I::I32; 4], taps: usize, y: &mut [u8]) {
-        let zero = isa.splat_i32(-(taps as i32) * i32::from(self.zero_point));
-        let reciprocal = isa.splat_f32(1.0 / taps.max(1) as f32);
+    fn store<I: Isa>(&self, isa: I, mut sums: [I::I32; 4], count: usize, y: &mut [u8]) {
+        let zero = isa.splat_i32(-(count as i32) * i32::from(self.zero_point));
+        let reciprocal = isa.splat_f32(1.0 / count.max(1) as f32);
         for sum in &mut sums {
             *sum = isa.round(isa.mul(isa.to_f32(isa.add_i32(*sum, zero)), reciprocal));
         }

@@ -1,6 +1,6 @@
 //! Four lanes of plain Rust: runs everywhere, and says what each operation means.
 
-use super::{Isa, Kernel, Name, Narrow, check_taps};
+use super::{Isa, Kernel, Name, Narrow, Share, check_taps};
 use crate::igemm::Direct;
 use crate::quant;
 
@@ -49,6 +49,7 @@ impl Isa for Scalar {
     type I32 = [i32; LANES];
     type F32 = [f32; LANES];
     type Bytes = [u8; 16];
+    type Sums = [u16; 16];
     type X = [[u8; 4]; LANES];
     type W = [[i8; 4]; LANES];
 
@@ -122,7 +123,7 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    fn load_taps(self, x: &[u8], at: usize, offsets: [usize; 4]) -> [Self::Bytes; 4] {
+    fn load_taps<const N: usize>(self, x: &[u8], at: usize, offsets: [usize; N]) -> [Self::Bytes; N] {
         check_taps(x, at, offsets, 16);
         offsets.map(|offset| *x[at + offset..].first_chunk().expect("checked"))
     }
@@ -135,6 +136,30 @@ impl Isa for Scalar {
     #[inline(always)]
     fn max_bytes(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
         core::array::from_fn(|i| a[i].max(b[i]))
+    }
+
+    #[inline(always)]
+    fn sum_bytes<const N: usize>(self, x: [Self::Bytes; N]) -> Self::Sums {
+        x.iter().fold([0; 16], |sums, x| self.add_sums(sums, x.map(u16::from)))
+    }
+
+    #[inline(always)]
+    fn add_sums(self, a: Self::Sums, b: Self::Sums) -> Self::Sums {
+        core::array::from_fn(|i| a[i] + b[i])
+    }
+
+    #[inline(always)]
+    fn widen_sums(self, sums: Self::Sums) -> [Self::I32; 4] {
+        core::array::from_fn(|s| core::array::from_fn(|i| sums[s * 4 + i].into()))
+    }
+
+    #[inline(always)]
+    fn share_sums(self, sums: Self::Sums, Share { up, down }: Share) -> Self::Bytes {
+        let share = |sum: u16, share: i16| (((i32::from(sum) * i32::from(share)) + (1 << 14)) >> 15) as u8;
+        sums.map(|sum| {
+            let above = share(sum, up);
+            above - (above & !down.map_or(above, |down| share(sum, down)) & 1)
+        })
     }
 
     #[inline(always)]

@@ -7,49 +7,52 @@
 
 use super::Params;
 use crate::isa::Isa;
-use crate::team::{Grid, Row};
+use crate::team::{Along, Grid, Row};
 use crate::window::Window;
 
-/// What is done with the taps of a window.
+/// What is done with the taps of a window, `4 * LANES` channels at once.
 pub(super) trait Pool {
-    /// What a column of taps, and several of them, come to: `4 * LANES` channels.
-    type Column<I: Isa>: Copy;
+    /// What taps come to.
+    type Taps<I: Isa>: Copy;
 
     /// No taps.
-    fn none<I: Isa>(isa: I) -> Self::Column<I>;
-    /// `columns`, and `len` channels of one more.
-    fn column<I: Isa>(isa: I, columns: Self::Column<I>, x: &[u8], taps: Taps, len: usize) -> Self::Column<I>;
-    /// Two groups of columns.
-    fn join<I: Isa>(isa: I, a: Self::Column<I>, b: Self::Column<I>) -> Self::Column<I>;
-    /// The output of a window with so many taps inside the image.
-    fn store<I: Isa>(&self, isa: I, columns: Self::Column<I>, taps: usize, y: &mut [u8]);
+    fn none<I: Isa>(isa: I) -> Self::Taps<I>;
+    /// N taps of a column.
+    fn column<I: Isa, const N: usize>(isa: I, x: [I::Bytes; N]) -> Self::Taps<I>;
+    /// The taps of both.
+    fn join<I: Isa>(isa: I, a: Self::Taps<I>, b: Self::Taps<I>) -> Self::Taps<I>;
+    /// The output of a window with `count` taps inside the image.
+    fn store<I: Isa>(&self, isa: I, taps: Self::Taps<I>, count: usize, y: &mut [u8]);
 }
 
-/// The taps of a column that are inside the image.
+/// Taps, and how many.
 #[derive(Clone, Copy)]
-pub(super) struct Taps {
-    /// Where the first one lies.
-    pub(super) at: usize,
-    pub(super) count: usize,
-    /// From one to the next.
-    pub(super) pitch: usize,
+struct Counted<T> {
+    taps: T,
+    count: usize,
 }
 
-/// Some channels of the outputs of a row.
+/// Some channels of the outputs of a row: copies, so that the compiler knows that stores to `y` leave them alone.
 struct Line<'a, P> {
-    pool: &'a P,
-    params: &'a Params,
+    pool: P,
     x: &'a [u8],
-    row: Row,
-    /// The first channel, and how many.
-    channels: [usize; 2],
-    /// A column of taps in the first column of the image.
-    taps: Taps,
+    window: Window,
+    /// Columns of the image, and from one to the next.
+    width: usize,
+    pixel: usize,
+    /// In column 0 of the image, the first tap that is inside.
+    at: usize,
+    /// Taps of a column that are inside, and from one to the next.
+    rows: usize,
+    pitch: usize,
+    /// The first output, and how many.
+    ox: usize,
+    pixels: usize,
 }
 
 /// All outputs of a grid.
 #[inline(always)]
-pub(super) fn sweep<I: Isa, P: Pool, const SLIDES: usize>(
+pub(super) fn sweep<I: Isa, P: Pool + Copy, const SLIDES: usize>(
     isa: I,
     params: &Params,
     x: &[u8],
@@ -57,73 +60,104 @@ pub(super) fn sweep<I: Isa, P: Pool, const SLIDES: usize>(
     pool: P,
 ) {
     assert!(SLIDES == 0 || SLIDES == params.slides(), "a kernel for other windows");
-    let Window { stride, dilation, pad, .. } = params.window;
-    let channels = grid.channels();
-    for row in grid.rows() {
-        let rows = params.window.inside(0, row.oy, params.x.height);
-        let y = (row.oy * stride[0] + rows.start * dilation[0]).saturating_sub(pad[0]);
+    let (at_x, window, channels) = (params.x, params.window, grid.channels());
+    for Row { n, oy, ox, pixels, position } in grid.rows() {
+        let inside = window.inside(0, oy, at_x.height);
+        let iy = (oy * window.stride[0] + inside.start * window.dilation[0]).saturating_sub(window.pad[0]);
         for first in channels.clone().step_by(4 * I::LANES) {
-            let at = params.x.at(row.n, y, 0) + first;
-            let taps = Taps { at, count: rows.len(), pitch: dilation[0] * params.x.row };
-            let channels = [first, (channels.end - first).min(4 * I::LANES)];
-            let line = Line { pool: &pool, params, x, row, channels, taps };
+            let line = Line {
+                pool,
+                x,
+                window,
+                width: at_x.width,
+                pixel: at_x.pixel,
+                at: at_x.at(n, iy, 0) + first,
+                rows: inside.len(),
+                pitch: window.dilation[0] * at_x.row,
+                ox,
+                pixels,
+            };
+            let y = grid.along(position, [pixels, 1], first..channels.end.min(first + 4 * I::LANES));
             match SLIDES {
-                1 => line.slide::<I, 1>(isa, &mut grid),
-                2 => line.slide::<I, 2>(isa, &mut grid),
-                _ => line.each(isa, &mut grid),
+                1 => line.slide::<I, 1>(isa, y),
+                2 => line.slide::<I, 2>(isa, y),
+                _ => line.each(isa, y),
             }
         }
     }
 }
 
 impl<P: Pool> Line<'_, P> {
-    /// `columns`, and column kx of output p.
     #[inline(always)]
-    fn and<I: Isa>(&self, isa: I, columns: P::Column<I>, p: usize, kx: usize) -> P::Column<I> {
-        let Params { x: at_x, window, .. } = self.params;
-        match window.input(1, self.row.ox + p, kx, at_x.width) {
-            Some(ix) => {
-                let taps = Taps { at: self.taps.at + ix * at_x.pixel, ..self.taps };
-                P::column(isa, columns, self.x, taps, self.channels[1])
-            }
-            None => columns,
-        }
-    }
-
-    #[inline(always)]
-    fn column<I: Isa>(&self, isa: I, p: usize, kx: usize) -> P::Column<I> {
-        self.and(isa, P::none(isa), p, kx)
-    }
-
-    #[inline(always)]
-    fn store<I: Isa>(&self, isa: I, grid: &mut Grid<'_, u8>, p: usize, columns: P::Column<I>) {
-        let inside = self.params.window.inside(1, self.row.ox + p, self.params.x.width);
-        let y = grid.at(self.row.position + p, self.channels[0], self.channels[1]);
-        self.pool.store(isa, columns, self.taps.count * inside.len(), y);
-    }
-
-    #[inline(always)]
-    fn slide<I: Isa, const STRIDE: usize>(&self, isa: I, grid: &mut Grid<'_, u8>) {
-        let mut a = self.column(isa, 0, 0);
-        let mut b = if STRIDE == 1 { self.column(isa, 0, 1) } else { a };
-        for p in 0..self.row.pixels {
+    fn slide<I: Isa, const STRIDE: usize>(&self, isa: I, mut y: Along<'_, u8>) {
+        // Columns left of the image have numbers that are far too large.
+        let mut ix = (self.ox * STRIDE).wrapping_sub(self.window.pad[1]);
+        let mut a = self.column(isa, ix);
+        let mut b = if STRIDE == 1 { self.column(isa, ix.wrapping_add(1)) } else { a };
+        for p in 0..self.pixels {
             if STRIDE == 2 {
-                b = self.column(isa, p, 1);
+                b = self.column(isa, ix.wrapping_add(1));
             }
-            let c = self.column(isa, p, 2);
-            self.store(isa, grid, p, P::join(isa, P::join(isa, a, b), c));
+            let c = self.column(isa, ix.wrapping_add(2));
+            let Counted { taps, count } = Self::join(isa, Self::join(isa, a, b), c);
+            self.pool.store(isa, taps, count, y.output(p));
             (a, b) = if STRIDE == 1 { (b, c) } else { (c, b) };
+            ix = ix.wrapping_add(STRIDE);
         }
     }
 
     #[inline(always)]
-    fn each<I: Isa>(&self, isa: I, grid: &mut Grid<'_, u8>) {
-        for p in 0..self.row.pixels {
-            let mut columns = P::none(isa);
-            for kx in self.params.window.inside(1, self.row.ox + p, self.params.x.width) {
-                columns = self.and(isa, columns, p, kx);
+    fn each<I: Isa>(&self, isa: I, mut y: Along<'_, u8>) {
+        let Window { kernel, stride, dilation, pad } = self.window;
+        for p in 0..self.pixels {
+            let mut all = Counted { taps: P::none(isa), count: 0 };
+            for kx in 0..kernel[1] {
+                let ix = ((self.ox + p) * stride[1] + kx * dilation[1]).wrapping_sub(pad[1]);
+                all = Self::join(isa, all, self.column(isa, ix));
             }
-            self.store(isa, grid, p, columns);
+            self.pool.store(isa, all.taps, all.count, y.output(p));
         }
+    }
+
+    /// The taps in column `ix` of the image.
+    #[inline(always)]
+    fn column<I: Isa>(&self, isa: I, ix: usize) -> Counted<P::Taps<I>> {
+        if ix < self.width {
+            Counted { taps: self.taps(isa, self.at + ix * self.pixel), count: self.rows }
+        } else {
+            Counted { taps: P::none(isa), count: 0 }
+        }
+    }
+
+    /// The taps of a column from `at` on.
+    #[inline(always)]
+    fn taps<I: Isa>(&self, isa: I, mut at: usize) -> P::Taps<I> {
+        match self.rows {
+            3 => self.some::<I, 3>(isa, at),
+            2 => self.some::<I, 2>(isa, at),
+            rows => {
+                let mut all = P::none(isa);
+                for _ in 0..rows / 3 {
+                    all = P::join(isa, all, self.some::<I, 3>(isa, at));
+                    at += 3 * self.pitch;
+                }
+                for _ in 0..rows % 3 {
+                    all = P::join(isa, all, self.some::<I, 1>(isa, at));
+                    at += self.pitch;
+                }
+                all
+            }
+        }
+    }
+
+    /// N of them.
+    #[inline(always)]
+    fn some<I: Isa, const N: usize>(&self, isa: I, at: usize) -> P::Taps<I> {
+        P::column(isa, isa.load_taps(self.x, at, core::array::from_fn::<_, N, _>(|ky| ky * self.pitch)))
+    }
+
+    #[inline(always)]
+    fn join<I: Isa>(isa: I, a: Counted<P::Taps<I>>, b: Counted<P::Taps<I>>) -> Counted<P::Taps<I>> {
+        Counted { taps: P::join(isa, a.taps, b.taps), count: a.count + b.count }
     }
 }

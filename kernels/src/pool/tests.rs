@@ -1,5 +1,5 @@
 use super::*;
-use crate::isa::Name;
+use crate::isa::{Kernel, Name};
 use crate::testing::{self, Failures, Fill, Random};
 
 #[test]
@@ -13,6 +13,10 @@ fn equals_the_references() {
         ([5, 2], [4, 3], [1, 1], [1, 1], [2, 2], [6, 3]),
         ([4, 9], [1, 3], [3, 2], [1, 2], [0, 2], [2, 4]),
         ([2, 2], [5, 5], [1, 1], [1, 1], [2, 2], [2, 2]),
+        ([2, 1], [3, 3], [1, 1], [1, 1], [1, 1], [2, 1]),
+        ([9, 8], [4, 3], [3, 2], [2, 1], [1, 2], [3, 5]),
+        ([9, 5], [8, 3], [1, 1], [1, 1], [3, 0], [6, 4]),
+        ([1, 9], [1, 3], [1, 2], [1, 1], [0, 1], [1, 5]),
         ([7, 7], [7, 7], [1, 1], [1, 1], [0, 0], [1, 1]),
     ];
     for (extent, kernel, stride, dilation, pad, out) in windows {
@@ -48,6 +52,51 @@ fn both<const SLIDES: usize>(isa: Name, params: &Params, x: &[u8]) -> [std::vec:
     testing::run_cut(isa, 3, Max::<SLIDES> { params, x, y: &mut most });
     testing::run_cut(isa, 3, Average::<SLIDES> { params, x, y: &mut mean });
     [most, mean]
+}
+
+/// The mean of `count` bytes each, given their sums.
+struct Shares<'a> {
+    sums: &'a [usize],
+    count: usize,
+    y: &'a mut [u8],
+}
+
+impl Kernel for Shares<'_> {
+    type Output = ();
+    const DOTS: bool = false;
+
+    fn call<I: Isa>(self, isa: I) {
+        let lanes = 4 * I::LANES;
+        for (sums, y) in self.sums.chunks(lanes).zip(self.y.chunks_mut(lanes)) {
+            let mut all = isa.sum_bytes([]);
+            for i in 0..self.count {
+                let bytes: std::vec::Vec<u8> =
+                    sums.iter().map(|sum| sum.saturating_sub(255 * i).min(255) as u8).collect();
+                all = isa.add_sums(all, isa.sum_bytes([isa.load_bytes(&bytes)]));
+            }
+            isa.store_bytes(isa.share_sums(all, Share::of(self.count)), y);
+        }
+    }
+}
+
+#[test]
+fn every_share_of_a_sum_is_the_average() {
+    let (place, mut failures) = (Place::dense([1; 4]), Failures::default());
+    for count in 1..=Share::MOST {
+        let sums: std::vec::Vec<usize> = (0..=255 * count).collect();
+        for zero_point in [0, 128] {
+            let params = Params { x: place, y: place, window: Window::POINT, zero_point };
+            let average = |&sum: &usize| {
+                params.average(sum as i32 - count as i32 * i32::from(zero_point), 1.0 / count as f32)
+            };
+            let want: std::vec::Vec<u8> = sums.iter().map(average).collect();
+            for isa in testing::isas() {
+                let mut y = std::vec![0; sums.len()];
+                testing::run(isa, Shares { sums: &sums, count, y: &mut y });
+                failures.check(&y, &want, || std::format!("{isa} {count} {zero_point}"));
+            }
+        }
+    }
 }
 
 #[test]
