@@ -39,6 +39,9 @@ pub struct Params<E> {
     pub epilogue: E,
 }
 
+/// Bytes that the first cache keeps beside weights and outputs.
+const FIRST_CACHE: usize = 40 << 10;
+
 impl<E> Params<E> {
     /// Pixels that are computed as one, of so many times the channels: neighbours touch, and so do those under each tap.
     #[inline(always)]
@@ -87,6 +90,18 @@ impl<E> Params<E> {
             step if step == 2 * dilation[1] => Some(2),
             _ => None,
         }
+    }
+
+    /// Rows of outputs that a group computes before the next group's turn. They are all, unless groups have cache lines of the
+    /// input in common: then what they read should stay in the first cache until all groups have read it.
+    #[inline(always)]
+    const fn together(&self) -> usize {
+        let Self { x, window: Window { kernel, stride, dilation, .. }, .. } = self;
+        if x.pixel.is_multiple_of(64) || self.y.channels * self.fold() <= 64 {
+            return usize::MAX;
+        }
+        let rows = (FIRST_CACHE / x.row).saturating_sub(dilation[0] * (kernel[0] - 1)) / stride[0];
+        if rows > 1 { rows } else { 1 }
     }
 
     /// Multiply-accumulates, padding included.
@@ -181,18 +196,13 @@ impl<'a, E: Epilogue> Split for DwConv<'a, E> {
 
     #[inline(always)]
     fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
-        let Params { x, window, .. } = self.params;
         let (channels, sweep) = (grid.channels(), Sweep::new(self, &grid));
-        for row in grid.rows() {
-            let at = sweep.at
-                + row.n * x.image
-                + row.oy * window.stride[0] * x.row
-                + row.ox * window.stride[1] * x.pixel;
+        for block in grid.blocks(self.params.together()) {
             for group in channels.clone().step_by(64) {
                 for part in 0..16 / I::LANES {
                     let first = group + part * 4 * I::LANES;
                     if first < sweep.channels * sweep.fold {
-                        sweep.row(isa, &mut grid, row, Part { group, part, first }, at + first);
+                        sweep.block(isa, &mut grid, block, Part { group, part, first });
                     }
                 }
             }

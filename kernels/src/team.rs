@@ -22,7 +22,7 @@ mod grid;
 pub(crate) mod tests;
 
 pub use crew::{Crew, Leader, System};
-pub(crate) use grid::{Along, GridTiles, Row};
+pub(crate) use grid::{Along, Block, GridTiles, Row};
 pub use grid::{Grid, Pieces};
 
 /// A kernel that can be run in pieces of its output.

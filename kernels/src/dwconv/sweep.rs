@@ -9,7 +9,7 @@ use super::{DwConv, Params};
 use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::pack::Weights;
-use crate::team::{Along, Grid, Row};
+use crate::team::{Along, Block, Grid, Row};
 use slide::Slide;
 
 /// One part of a group: outputs of `4 * LANES` lanes.
@@ -22,14 +22,16 @@ pub(super) struct Part {
     pub(super) first: usize,
 }
 
-/// Outputs of a row.
+/// Outputs of rows, one below the other.
 #[derive(Clone, Copy)]
-struct Line {
-    row: Row,
+struct Lines {
+    /// The first row, and how many.
+    first: Row,
+    rows: usize,
     part: Part,
     /// Where the first window begins.
     at: usize,
-    /// How many outputs.
+    /// How many outputs of each.
     count: usize,
     /// The end of their lanes.
     lanes: usize,
@@ -54,8 +56,11 @@ pub(super) struct Sweep<'a, E: Epilogue> {
     pub(super) channels: usize,
     /// Pixels that are computed as one.
     pub(super) fold: usize,
-    /// Where the first window begins, and from an output to the next.
-    pub(super) at: usize,
+    /// Where the first window begins; from an image, a row, a pixel and an output to the next.
+    at: usize,
+    image: usize,
+    row: usize,
+    pixel: usize,
     step: usize,
     /// Columns, and quads of each.
     quads: [usize; 2],
@@ -88,6 +93,9 @@ impl<'a, E: Epilogue> Sweep<'a, E> {
             channels: grid.channels().end,
             fold,
             at,
+            image: x.image,
+            row: window.stride[0] * x.row,
+            pixel: window.stride[1] * x.pixel,
             step: fold * window.stride[1] * x.pixel,
             quads: conv.params.quads(),
             slides: conv.params.slides().filter(|_| fold == conv.params.fold()),
@@ -96,58 +104,57 @@ impl<'a, E: Epilogue> Sweep<'a, E> {
         }
     }
 
-    /// A stretch of a row, whose windows begin at `at`.
+    /// A part of a block.
     #[inline(always)]
-    pub(super) fn row<I: Isa>(
+    pub(super) fn block<I: Isa>(
         &self,
         isa: I,
         grid: &mut Grid<'_, E::Out>,
-        mut row: Row,
+        Block { mut first, rows }: Block,
         part: Part,
-        mut at: usize,
     ) {
         let slides = self.slides.filter(|_| I::REGISTERS >= 32);
-        while row.pixels > 0 {
+        while first.pixels > 0 {
             // The pixels that are left over at the end of a row are one output with fewer channels.
-            let whole = if self.fold == 1 { row.pixels } else { row.pixels / self.fold };
-            let (count, fold) = if whole > 0 { (whole, self.fold) } else { (1, row.pixels) };
-            let line = Line { row, part, at, count, lanes: fold * self.channels };
+            let whole = if self.fold == 1 { first.pixels } else { first.pixels / self.fold };
+            let (count, fold) = if whole > 0 { (whole, self.fold) } else { (1, first.pixels) };
+            let at =
+                self.at + first.n * self.image + first.oy * self.row + first.ox * self.pixel + part.first;
+            let lines = Lines { first, rows, part, at, count, lanes: fold * self.channels };
+            let y = self.outputs::<I>(grid, &lines);
             match slides {
-                Some(1) => Slide::new(isa, self, grid, line).by_one(),
-                Some(_) => Slide::new(isa, self, grid, line).by_two(),
-                None => self.each(isa, grid, line),
+                Some(columns) => slide::run(isa, Slide { sweep: self, lines, columns, y }),
+                None => self.each(isa, &lines, y),
             }
-            row = Row {
-                ox: row.ox + count * fold,
-                pixels: row.pixels - count * fold,
-                position: row.position + count * fold,
-                ..row
-            };
-            at += count * self.step;
+            first.ox += count * fold;
+            first.pixels -= count * fold;
+            first.position += count * fold;
         }
     }
 
     /// Each output by itself.
     #[inline(always)]
-    fn each<I: Isa>(&self, isa: I, grid: &mut Grid<'_, E::Out>, line: Line) {
-        let Line { row, part, at, .. } = line;
+    fn each<I: Isa>(&self, isa: I, lines: &Lines, mut y: Along<'_, E::Out>) {
+        let part = lines.part;
         let (constants, [columns, quads]) = (self.constants(part), self.quads);
-        let mut y = self.outputs::<I>(grid, line);
-        for i in 0..line.count {
-            let (mut acc, mut panels) = (constants.start::<I>(isa, part.part), self.panels(part));
-            for column in 0..columns {
-                let mut at = at + i * self.step + column * self.pitch[0];
-                for _ in 1..quads {
-                    acc = self.add(isa, acc, self.quad::<I, 0>(isa, at), &mut panels, part);
-                    at += self.pitch[1];
+        for row in 0..lines.rows {
+            let (at, mut y) = (lines.at + row * self.row, y.row(row));
+            for i in 0..lines.count {
+                let (mut acc, mut panels) = (constants.start::<I>(isa, part.part), self.panels(part));
+                for column in 0..columns {
+                    let mut at = at + i * self.step + column * self.pitch[0];
+                    for _ in 1..quads {
+                        acc = self.add(isa, acc, self.quad::<I, 0>(isa, at), &mut panels, part);
+                        at += self.pitch[1];
+                    }
+                    // One load instead of four.
+                    let alone = self.taps[1] == [0; 4];
+                    let x = if alone { self.quad::<I, 2>(isa, at) } else { self.quad::<I, 1>(isa, at) };
+                    acc = self.add(isa, acc, x, &mut panels, part);
                 }
-                // One load instead of four.
-                let alone = self.taps[1] == [0; 4];
-                let x = if alone { self.quad::<I, 2>(isa, at) } else { self.quad::<I, 1>(isa, at) };
-                acc = self.add(isa, acc, x, &mut panels, part);
+                let summand = self.summand(lines, row, i);
+                constants.finish(isa, &self.epilogue, part.part, acc, summand, y.output(i));
             }
-            let summand = self.summand(row, i, part);
-            constants.finish(isa, &self.epilogue, part.part, acc, summand, y.output(i));
         }
     }
 
@@ -194,22 +201,21 @@ impl<'a, E: Epilogue> Sweep<'a, E> {
         }
     }
 
-    /// The places of a stretch's outputs.
+    /// The places of the outputs.
     #[inline(always)]
-    fn outputs<'y, I: Isa>(
-        &self,
-        grid: &'y mut Grid<'_, E::Out>,
-        Line { row, part: Part { first, .. }, count, lanes, .. }: Line,
-    ) -> Along<'y, E::Out> {
-        let lanes = first.min(lanes)..(first + 4 * I::LANES).min(lanes);
-        grid.along(row.position, [count, self.fold], lanes)
+    fn outputs<'y, I: Isa>(&self, grid: &'y mut Grid<'_, E::Out>, lines: &Lines) -> Along<'y, E::Out> {
+        let Lines { first: Row { position, .. }, rows, part: Part { first, .. }, count, lanes: end, .. } =
+            *lines;
+        let lanes = first.min(end)..(first + 4 * I::LANES).min(end);
+        grid.along(position, [rows, count, self.fold], lanes)
     }
 
-    /// What is added to output `i` of the row.
+    /// What is added to output `i` of a row.
     #[inline(always)]
-    fn summand(&self, row: Row, i: usize, Part { first, .. }: Part) -> &'a [E::Summand] {
+    fn summand(&self, lines: &Lines, row: usize, i: usize) -> &'a [E::Summand] {
+        let Row { n, oy, ox, .. } = lines.first;
         // A part may begin behind the last pixels of a row: it has no outputs there, and no summand.
-        let at = self.epilogue.summand().at(row.n, row.oy, row.ox + i * self.fold) + first;
+        let at = self.epilogue.summand().at(n, oy + row, ox + i * self.fold) + lines.part.first;
         self.summand.get(at..).unwrap_or(&[])
     }
 }

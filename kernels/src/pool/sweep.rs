@@ -77,7 +77,7 @@ pub(super) fn sweep<I: Isa, P: Pool + Copy, const SLIDES: usize>(
                 ox,
                 pixels,
             };
-            let y = grid.along(position, [pixels, 1], first..channels.end.min(first + 4 * I::LANES));
+            let y = grid.along(position, [1, pixels, 1], first..channels.end.min(first + 4 * I::LANES));
             match SLIDES {
                 1 => line.slide::<I, 1>(isa, y),
                 2 => line.slide::<I, 2>(isa, y),

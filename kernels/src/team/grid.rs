@@ -47,6 +47,13 @@ pub(crate) struct Row {
     pub(crate) position: usize,
 }
 
+/// Pixels of rows that are one below the other: the first row and how many.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    pub(crate) first: Row,
+    pub(crate) rows: usize,
+}
+
 // SAFETY: a grid is the only way to its elements, as `&mut [T]` is; a shared one gives out nothing but by `piece`.
 unsafe impl<T: Send> Send for Grid<'_, T> {}
 // SAFETY: as above; what `piece` gives out may be used on another thread, hence `Send`.
@@ -116,6 +123,12 @@ impl<'a, T> Grid<'a, T> {
     /// Its pixels row by row.
     #[inline(always)]
     pub(crate) fn rows(&self) -> impl Iterator<Item = Row> + use<T> {
+        self.blocks(1).map(|block| block.first)
+    }
+
+    /// Its pixels, as many rows of an image at once as it has whole, but at most so many.
+    #[inline(always)]
+    pub(crate) fn blocks(&self, most: usize) -> impl Iterator<Item = Block> + use<T> {
         let (place, [image, row, _], mut pixels) = (self.place, self.steps(), self.pixels());
         core::iter::from_fn(move || {
             let number = pixels.start;
@@ -124,9 +137,13 @@ impl<'a, T> Grid<'a, T> {
             }
             let (line, ox) = (number / place.width, number % place.width);
             let (n, oy) = (line / place.height, line % place.height);
-            let count = (place.width - ox).min(pixels.len());
-            pixels.start += count;
-            Some(Row { n, oy, ox, pixels: count, position: n * image + oy * row + ox })
+            let (count, rows) = match pixels.len() / place.width {
+                whole if whole > 0 && ox == 0 => (place.width, whole.min(place.height - oy).min(most)),
+                _ => ((place.width - ox).min(pixels.len()), 1),
+            };
+            pixels.start += rows * count;
+            let first = Row { n, oy, ox, pixels: count, position: n * image + oy * row + ox };
+            Some(Block { first, rows })
         })
     }
 
@@ -180,7 +197,8 @@ impl<'a, T> Grid<'a, T> {
         unsafe { slice::from_raw_parts_mut(self.base.add(position * self.pitch), pixels * self.pitch) }
     }
 
-    /// Elements `lanes` of `count` outputs from `position` on, `fold` pixels each, of which the last may have fewer.
+    /// Elements `lanes` of `count` outputs of each of `rows` rows from `position` on, `fold` pixels each, of which a row's last may
+    /// have fewer.
     ///
     /// # Panics
     /// If they are not all in the grid, or those of several pixels do not touch.
@@ -188,19 +206,21 @@ impl<'a, T> Grid<'a, T> {
     pub(crate) fn along(
         &mut self,
         position: usize,
-        [count, fold]: [usize; 2],
+        [rows, count, fold]: [usize; 3],
         lanes: Range<usize>,
     ) -> Along<'_, T> {
         let (step, Range { start, end }) = (fold * self.pitch, self.positions.clone());
         // A division would take longer than some outputs.
         let last = if fold == 1 { 1 } else { lanes.end.div_ceil(self.pitch) };
-        let pixels = count.saturating_sub(1) * fold + last;
+        let along = count.saturating_sub(1) * fold + last;
+        let row = self.steps()[1];
+        let pixels = rows.saturating_sub(1) * row + along;
         assert!(start <= position && position <= end && pixels <= end - position, "pixels of another piece");
         let Range { start, end } = self.channels;
         assert!(start <= lanes.start && lanes.start <= lanes.end && lanes.end <= step, "lanes of no output");
         assert!(lanes.end <= end || self.touching(), "channels of another piece");
         let base = self.base.wrapping_add(position * self.pitch + lanes.start);
-        Along { base, count, step, lanes: lanes.len(), memory: PhantomData }
+        Along { base, rows, row: row * self.pitch, count, step, lanes: lanes.len(), memory: PhantomData }
     }
 
     /// Whether the grid has all that lies between its first pixel of a row and its last.

@@ -46,10 +46,13 @@ impl<T, const MR: usize> GridTiles<'_, T, MR> {
     }
 }
 
-/// Outputs of a row; see [`Grid::along`].
+/// Outputs of rows; see [`Grid::along`].
 pub(crate) struct Along<'a, T> {
     pub(super) base: *mut T,
-    /// How many.
+    /// How many rows, and elements from one to the next.
+    pub(super) rows: usize,
+    pub(super) row: usize,
+    /// How many outputs of each.
     pub(super) count: usize,
     /// Elements from one to the next.
     pub(super) step: usize,
@@ -59,7 +62,17 @@ pub(crate) struct Along<'a, T> {
 }
 
 impl<T> Along<'_, T> {
-    /// The elements of output i.
+    /// The outputs of a row.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[inline(always)]
+    pub(crate) fn row(&mut self, row: usize) -> Along<'_, T> {
+        assert!(row < self.rows, "a row of other outputs");
+        Along { base: self.base.wrapping_add(row * self.row), rows: 1, ..*self }
+    }
+
+    /// The elements of output i of the first row.
     ///
     /// # Panics
     /// If there are not so many.
