@@ -19,8 +19,10 @@ use crate::igemm::Gemm;
 
 mod rows;
 mod scalar;
+mod sums;
 pub(crate) use rows::Rows;
 pub use scalar::Scalar;
+pub use sums::Share;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -174,8 +176,8 @@ pub trait Isa: Copy + Sync {
     fn store_bytes(self, v: Self::Bytes, y: &mut [u8]);
     /// The greater of each pair.
     fn max_bytes(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes;
-    /// The sums of N bytes each, at most 257.
-    fn sum_bytes<const N: usize>(self, x: [Self::Bytes; N]) -> Self::Sums;
+    /// Each byte as a sum.
+    fn sums(self, x: Self::Bytes) -> Self::Sums;
     /// `a + b`, of at most 257 bytes.
     fn add_sums(self, a: Self::Sums, b: Self::Sums) -> Self::Sums;
     /// The sums in the order of a group.
@@ -218,39 +220,6 @@ fn check_taps<const N: usize>(x: &[u8], at: usize, offsets: [usize; N], bytes: u
     let last = offsets.into_iter().fold(0, usize::max);
     let places = (x.len() + 1).saturating_sub(last.saturating_add(bytes));
     assert!(at < places, "taps reach past the input's slice");
-}
-
-/// The reciprocal of a number of bytes: a sum times it is their mean.
-///
-/// `(sum * up + 2^14) >> 15` rounds to the nearest: `up` is as little above `2^15 / count` as makes halves go up and no
-/// other mean reach one. An even number has halves; with `down` they go down, and the even one of both is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
-    up: i16,
-    down: Option<i16>,
-}
-
-impl Share {
-    /// The most bytes for which 15 bits are exact enough.
-    pub const MOST: usize = 12;
-
-    /// Of `count` bytes; panics above `MOST`.
-    #[inline(always)]
-    pub const fn of(count: usize) -> Self {
-        const ALL: [Share; Share::MOST + 1] = {
-            let mut all = [Share { up: 0, down: None }; Share::MOST + 1];
-            let mut count = 1;
-            while count <= Share::MOST {
-                // 2^15 is no i16; for a single byte one less does.
-                let up = if count == 1 { i16::MAX } else { (1u16 << 15).div_ceil(count as u16) as i16 };
-                let down = if count % 2 == 0 { Some(i16::MAX / count as i16) } else { None };
-                all[count] = Share { up, down };
-                count += 1;
-            }
-            all
-        };
-        ALL[count]
-    }
 }
 
 /// The integer end of a requantization: add, then clamp. All in the range of a byte.

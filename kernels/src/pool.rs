@@ -174,12 +174,16 @@ impl Pool for Few {
 
     #[inline(always)]
     fn none<I: Isa>(isa: I) -> I::Sums {
-        isa.sum_bytes([])
+        isa.sums(isa.load_bytes(&[]))
     }
 
     #[inline(always)]
     fn column<I: Isa, const N: usize>(isa: I, x: [I::Bytes; N]) -> I::Sums {
-        isa.sum_bytes(x)
+        let mut sums = Self::none(isa);
+        for x in x {
+            sums = isa.add_sums(sums, isa.sums(x));
+        }
+        sums
     }
 
     #[inline(always)]
@@ -209,7 +213,7 @@ impl Pool for Mean {
 
     #[inline(always)]
     fn column<I: Isa, const N: usize>(isa: I, x: [I::Bytes; N]) -> [I::I32; 4] {
-        isa.widen_sums(isa.sum_bytes(x))
+        isa.widen_sums(Few::column(isa, x))
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 //! odd ones apart, and VPMADDWD adds exactly in 32 bits.
 
 use super::ymm::{interleave4, ymm_operations};
-use super::{AvxVnni, Isa, Kernel, Name, Narrow, Share, check_taps, cpuid};
+use super::{AvxVnni, Isa, Kernel, Name, Narrow, check_taps, cpuid};
 use core::arch::x86_64::*;
 
 mod gemm;

@@ -1,6 +1,7 @@
 //! AVX-512 with VNNI: VPDPBUSD on zmm registers, tails by mask.
 
-use super::{Isa, Kernel, Name, Narrow, Share, check_taps, cpuid};
+use super::sums::sum_operations;
+use super::{Isa, Kernel, Name, Narrow, check_taps, cpuid};
 use crate::igemm::Direct;
 use core::arch::x86_64::*;
 
@@ -31,8 +32,6 @@ impl Isa for Avx512Vnni {
     type I32 = __m512i;
     type F32 = __m512;
     type Bytes = __m512i;
-    // All 16 bits of pairs of bytes, added up as they are, and the odd bytes.
-    type Sums = [__m512i; 2];
     type X = __m512i;
     type W = __m512i;
 
@@ -143,55 +142,10 @@ impl Isa for Avx512Vnni {
         unsafe { _mm512_max_epu8(a, b) }
     }
 
-    #[inline(always)]
-    fn sum_bytes<const N: usize>(self, x: [__m512i; N]) -> [__m512i; 2] {
-        // SAFETY: `self` proves AVX-512.
-        unsafe {
-            let mut sums = [_mm512_setzero_si512(); 2];
-            for x in x {
-                sums = self.add_sums(sums, [x, _mm512_srli_epi16::<8>(x)]);
-            }
-            sums
-        }
-    }
-
-    #[inline(always)]
-    fn add_sums(self, a: [__m512i; 2], b: [__m512i; 2]) -> [__m512i; 2] {
-        // SAFETY: `self` proves AVX-512.
-        unsafe { [_mm512_add_epi16(a[0], b[0]), _mm512_add_epi16(a[1], b[1])] }
-    }
-
-    #[inline(always)]
-    fn widen_sums(self, [all, odd]: [__m512i; 2]) -> [__m512i; 4] {
-        // SAFETY: `self` proves AVX-512.
-        unsafe {
-            let even = _mm512_sub_epi16(all, _mm512_slli_epi16::<8>(odd));
-            let (low, high) = (_mm512_unpacklo_epi16(even, odd), _mm512_unpackhi_epi16(even, odd));
-            let zero = _mm512_setzero_si512();
-            [
-                _mm512_unpacklo_epi16(low, zero),
-                _mm512_unpackhi_epi16(low, zero),
-                _mm512_unpacklo_epi16(high, zero),
-                _mm512_unpackhi_epi16(high, zero),
-            ]
-        }
-    }
-
-    #[inline(always)]
-    fn share_sums(self, [all, odd]: [__m512i; 2], Share { up, down }: Share) -> __m512i {
-        // SAFETY: `self` proves AVX-512.
-        unsafe {
-            let even = _mm512_sub_epi16(all, _mm512_slli_epi16::<8>(odd));
-            let shares = |share: i16| {
-                let share = _mm512_set1_epi16(share);
-                let odd = _mm512_slli_epi16::<8>(_mm512_mulhrs_epi16(odd, share));
-                _mm512_or_si512(_mm512_mulhrs_epi16(even, share), odd)
-            };
-            let above = shares(up);
-            let Some(down) = down else { return above };
-            let odd_halves = _mm512_and_si512(_mm512_andnot_si512(shares(down), above), _mm512_set1_epi8(1));
-            _mm512_sub_epi8(above, odd_halves)
-        }
+    sum_operations! {
+        __m512i: _mm512_add_epi16 _mm512_sub_epi16 _mm512_slli_epi16 _mm512_srli_epi16 _mm512_mulhrs_epi16
+        _mm512_unpacklo_epi16 _mm512_unpackhi_epi16 _mm512_set1_epi16
+        _mm512_sub_epi8 _mm512_set1_epi8 _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! AVX-VNNI: VPDPBUSD on ymm registers, exact in 32 bits.
 
 use super::ymm::{interleave4, ymm_operations};
-use super::{Avx2, Isa, Kernel, Name, Narrow, Share, check_taps, cpuid};
+use super::{Avx2, Isa, Kernel, Name, Narrow, check_taps, cpuid};
 use crate::igemm::Direct;
 use core::arch::x86_64::*;
 

@@ -139,8 +139,8 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    fn sum_bytes<const N: usize>(self, x: [Self::Bytes; N]) -> Self::Sums {
-        x.iter().fold([0; 16], |sums, x| self.add_sums(sums, x.map(u16::from)))
+    fn sums(self, x: Self::Bytes) -> Self::Sums {
+        x.map(u16::from)
     }
 
     #[inline(always)]

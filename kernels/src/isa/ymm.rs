@@ -8,8 +8,6 @@ macro_rules! ymm_operations {
         type I32 = __m256i;
         type F32 = __m256;
         type Bytes = __m256i;
-        // All 16 bits of pairs of bytes, added up as they are, and the odd bytes.
-        type Sums = [__m256i; 2];
 
         #[inline(always)]
         fn splat_i32(self, x: i32) -> __m256i {
@@ -92,55 +90,10 @@ macro_rules! ymm_operations {
             unsafe { _mm256_max_epu8(a, b) }
         }
 
-        #[inline(always)]
-        fn sum_bytes<const N: usize>(self, x: [__m256i; N]) -> [__m256i; 2] {
-            // SAFETY: `self` proves AVX2.
-            unsafe {
-                let mut sums = [_mm256_setzero_si256(); 2];
-                for x in x {
-                    sums = self.add_sums(sums, [x, _mm256_srli_epi16::<8>(x)]);
-                }
-                sums
-            }
-        }
-
-        #[inline(always)]
-        fn add_sums(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
-            // SAFETY: `self` proves AVX2.
-            unsafe { [_mm256_add_epi16(a[0], b[0]), _mm256_add_epi16(a[1], b[1])] }
-        }
-
-        #[inline(always)]
-        fn widen_sums(self, [all, odd]: [__m256i; 2]) -> [__m256i; 4] {
-            // SAFETY: `self` proves AVX2.
-            unsafe {
-                let even = _mm256_sub_epi16(all, _mm256_slli_epi16::<8>(odd));
-                let (low, high) = (_mm256_unpacklo_epi16(even, odd), _mm256_unpackhi_epi16(even, odd));
-                let zero = _mm256_setzero_si256();
-                [
-                    _mm256_unpacklo_epi16(low, zero),
-                    _mm256_unpackhi_epi16(low, zero),
-                    _mm256_unpacklo_epi16(high, zero),
-                    _mm256_unpackhi_epi16(high, zero),
-                ]
-            }
-        }
-
-        #[inline(always)]
-        fn share_sums(self, [all, odd]: [__m256i; 2], Share { up, down }: Share) -> __m256i {
-            // SAFETY: `self` proves AVX2.
-            unsafe {
-                let even = _mm256_sub_epi16(all, _mm256_slli_epi16::<8>(odd));
-                let shares = |share: i16| {
-                    let share = _mm256_set1_epi16(share);
-                    let odd = _mm256_slli_epi16::<8>(_mm256_mulhrs_epi16(odd, share));
-                    _mm256_or_si256(_mm256_mulhrs_epi16(even, share), odd)
-                };
-                let above = shares(up);
-                let Some(down) = down else { return above };
-                let halves = _mm256_andnot_si256(shares(down), above);
-                _mm256_sub_epi8(above, _mm256_and_si256(halves, _mm256_set1_epi8(1)))
-            }
+        $crate::isa::sums::sum_operations! {
+            __m256i: _mm256_add_epi16 _mm256_sub_epi16 _mm256_slli_epi16 _mm256_srli_epi16 _mm256_mulhrs_epi16
+            _mm256_unpacklo_epi16 _mm256_unpackhi_epi16 _mm256_set1_epi16
+            _mm256_sub_epi8 _mm256_set1_epi8 _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
         }
 
         #[inline(always)]

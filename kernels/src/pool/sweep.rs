@@ -88,6 +88,7 @@ pub(super) fn sweep<I: Isa, P: Pool + Copy, const SLIDES: usize>(
 }
 
 impl<P: Pool> Line<'_, P> {
+    /// Windows that keep the columns which they have in common with the next.
     #[inline(always)]
     fn slide<I: Isa, const STRIDE: usize>(&self, isa: I, mut y: Along<'_, u8>) {
         // Columns left of the image have numbers that are far too large.
@@ -106,6 +107,7 @@ impl<P: Pool> Line<'_, P> {
         }
     }
 
+    /// Each window by itself.
     #[inline(always)]
     fn each<I: Isa>(&self, isa: I, mut y: Along<'_, u8>) {
         let Window { kernel, stride, dilation, pad } = self.window;

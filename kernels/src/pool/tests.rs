@@ -68,11 +68,11 @@ impl Kernel for Shares<'_> {
     fn call<I: Isa>(self, isa: I) {
         let lanes = 4 * I::LANES;
         for (sums, y) in self.sums.chunks(lanes).zip(self.y.chunks_mut(lanes)) {
-            let mut all = isa.sum_bytes([]);
+            let mut all = isa.sums(isa.load_bytes(&[]));
             for i in 0..self.count {
                 let bytes: std::vec::Vec<u8> =
                     sums.iter().map(|sum| sum.saturating_sub(255 * i).min(255) as u8).collect();
-                all = isa.add_sums(all, isa.sum_bytes([isa.load_bytes(&bytes)]));
+                all = isa.add_sums(all, isa.sums(isa.load_bytes(&bytes)));
             }
             isa.store_bytes(isa.share_sums(all, Share::of(self.count)), y);
         }
