@@ -77,7 +77,7 @@ pub fn emit(program: &Program, plan: &Plan, info: &Info, shared_from: u64) -> St
         .map(|t| layer::Function::new(t, program, plan, info, shared_from))
         .collect();
     let items = [constants(info), model(info), network(info, &layers)];
-    let functions = layers.iter().map(|layer| &layer.item);
+    let functions = layers.iter().map(|layer| layer.item(info));
     let table = table::table(&program.layers, info.weight_bytes);
     let body = quote! { #(#items)* #(#functions)* #table };
     let uses = uses::uses(&body);
@@ -161,7 +161,7 @@ fn model(info: &Info) -> TokenStream {
 }
 
 /// The description and the forward pass: the list of layers.
-fn network(info: &Info, layers: &[layer::Function]) -> TokenStream {
+fn network(info: &Info, layers: &[layer::Function<'_>]) -> TokenStream {
     let Info { name, macs, .. } = info;
     let digest: TokenStream = format!("{:#018x}", info.digest).parse().expect("a number");
     let (macs, weights) = (number(*macs), number(info.weight_bytes));
@@ -170,9 +170,9 @@ fn network(info: &Info, layers: &[layer::Function]) -> TokenStream {
         let (variable, array, k) = (format_ident!("input_{k}"), array(tensor), number(k));
         quote! { let #variable = inputs[#k].array::<#array>(&INPUTS[#k])?; }
     });
-    let arena = layers.iter().any(|layer| layer.arena);
+    let arena = layers.iter().any(|layer| layer.arena());
     let arena = if arena { quote!(let arena) } else { quote!(let _arena) };
-    let team = if layers.iter().any(|layer| layer.team) { quote!(team) } else { quote!(_team) };
+    let team = if layers.iter().any(|layer| layer.team()) { quote!(team) } else { quote!(_team) };
     let calls = layers.iter().enumerate().map(|(t, layer)| {
         let (call, t) = (layer.call(info), number(t));
         quote! { #call observer.ran(#t); }

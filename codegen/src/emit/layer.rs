@@ -16,24 +16,20 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 /// A generated function and what it takes.
-pub(super) struct Function {
+pub(super) struct Function<'a> {
     name: Ident,
-    /// The whole function.
-    pub(super) item: TokenStream,
-    /// Whether it takes the team.
-    pub(super) team: bool,
-    /// Whether it takes the arena.
-    pub(super) arena: bool,
+    kernel: Kernel<'a>,
+    /// How a team shares it.
+    cut: Option<Cut>,
     /// Which of the caller's inputs it takes.
     pub(super) inputs: Vec<usize>,
     /// Which of the caller's outputs it takes.
     output: Option<usize>,
 }
 
-impl Function {
-    pub(super) fn new(t: usize, program: &Program, plan: &Plan, info: &Info, shared_from: u64) -> Self {
+impl<'a> Function<'a> {
+    pub(super) fn new(t: usize, program: &'a Program, plan: &'a Plan, info: &Info, shared_from: u64) -> Self {
         let layer = &program.layers[t];
-        let kernel = Kernel::new(t, program, plan);
         let name = format_ident!("layer_{t:03}_{}", slug(&layer.node));
         let operands = || layer.call.reads().chain(layer.call.writes());
         let inputs = operands().filter_map(|o| if let Memory::Input(k) = o.memory { Some(k) } else { None });
@@ -41,26 +37,32 @@ impl Function {
         let mut inputs: Vec<usize> = inputs.collect();
         inputs.sort_unstable();
         inputs.dedup();
-        let arena = kernel.in_arena();
         let shared = layer.cycles(&CORES[0], info.weight_bytes) >= shared_from;
         let cut = if shared { cut::cut(layer) } else { None };
-        let mut function = Self { name, item: quote!(), team: cut.is_some(), arena, inputs, output };
-        function.item = function.item(&kernel, cut, info);
-        function
+        Self { name, kernel: Kernel::new(t, program, plan), cut, inputs, output }
+    }
+
+    /// Whether it takes the team.
+    pub(super) fn team(&self) -> bool {
+        self.cut.is_some()
+    }
+
+    /// Whether it takes the arena.
+    pub(super) fn arena(&self) -> bool {
+        self.kernel.in_arena()
     }
 
     /// The whole function: out of line, so that another observer is another list of calls and not another copy of the layers.
-    fn item(&self, kernel: &Kernel<'_>, cut: Option<Cut>, info: &Info) -> TokenStream {
-        let (name, doc, params, value) = (&self.name, doc(kernel.layer), kernel.params(), kernel.value());
+    pub(super) fn item(&self, info: &Info) -> TokenStream {
+        let Self { name, kernel, cut, .. } = self;
+        let (doc, params, value) = (doc(kernel.layer), kernel.params(), kernel.value());
         let arguments = self.arguments(info);
         let names: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
         let elided = arguments.iter().map(|argument| argument.tokens(None));
         // A lifetime with a name, so that every edition of Rust reads it the same way.
         let named = arguments.iter().map(|argument| argument.tokens(Some(quote!('a))));
-        let (team, bound) = match cut {
-            Some(_) => (Some(quote!(team: &mut T,)), Some(quote!(, T: Team))),
-            None => (None, None),
-        };
+        let team = cut.map(|_| quote!(team: &mut T,));
+        let bound = cut.map(|_| quote!(, T: Team));
         let halos = kernel.halos().map(|halo| {
             quote! {{
                 #[inline(never)]
@@ -71,7 +73,7 @@ impl Function {
             }}
         });
         let (kind, run) = match cut {
-            Some(Cut { pixels, channels, channels_first }) => {
+            &Some(Cut { pixels, channels, channels_first }) => {
                 let [pixels, channels] = [pixels, channels].map(number);
                 let cut =
                     quote!(Cut { pixels: #pixels, channels: #channels, channels_first: #channels_first });
@@ -97,7 +99,7 @@ impl Function {
     /// What it takes beside the instruction set and the team.
     fn arguments(&self, info: &Info) -> Vec<Argument> {
         let mut arguments = vec![];
-        if self.arena {
+        if self.arena() {
             arguments.push(Argument {
                 name: format_ident!("arena"),
                 written: true,
@@ -119,10 +121,10 @@ impl Function {
     pub(super) fn call(&self, info: &Info) -> TokenStream {
         let name = &self.name;
         let mut arguments = vec![quote!(isa)];
-        if self.team {
+        if self.team() {
             arguments.push(quote!(team));
         }
-        if self.arena {
+        if self.arena() {
             arguments.push(quote!(arena));
         }
         arguments.extend(self.inputs.iter().map(|k| format_ident!("input_{k}")).map(|k| quote!(#k)));
