@@ -217,7 +217,9 @@ fn conv_rows<I: Isa, const MR: usize, E>(
     bench(criterion, layer, &format!("igemm-{MR}x{lanes}c4-{}", I::NAME), params.macs(), || match forms {
         0 => isa.run(Conv::<MR, 7, _> { params, weights, next, x, summand, y: &mut *y }),
         conv::WINDOWS => isa.run(Conv::<MR, 15, _> { params, weights, next, x, summand, y: &mut *y }),
-        conv::LATE => isa.run(Conv::<MR, 39, _> { params, weights, next, x, summand, y: &mut *y }),
+        conv::LATE => {
+            isa.run(Conv::<MR, { 7 | conv::LATE }, _> { params, weights, next, x, summand, y: &mut *y })
+        }
         _ => isa.run(Conv::<MR, { conv::ANY }, _> { params, weights, next, x, summand, y: &mut *y }),
     });
 }

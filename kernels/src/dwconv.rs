@@ -100,7 +100,9 @@ impl<E> Params<E> {
         if x.pixel.is_multiple_of(64) || self.y.channels * self.fold() <= 64 {
             return usize::MAX;
         }
-        let rows = (FIRST_CACHE / x.row).saturating_sub(dilation[0] * (kernel[0] - 1)) / stride[0];
+        // An image without columns has rows without bytes.
+        let Some(rows) = FIRST_CACHE.checked_div(x.row) else { return usize::MAX };
+        let rows = rows.saturating_sub(dilation[0] * (kernel[0] - 1)) / stride[0];
         if rows > 1 { rows } else { 1 }
     }
 
