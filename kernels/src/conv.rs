@@ -65,7 +65,7 @@ pub struct Params<E> {
 impl<E> Params<E> {
     /// Channels with the padding of the last panel.
     #[inline(always)]
-    const fn lanes(&self) -> Lanes {
+    pub(crate) const fn lanes(&self) -> Lanes {
         let channels = self.y.channels;
         Lanes { channels, padded: channels.next_multiple_of(16), widest: self.widest }
     }

@@ -17,6 +17,8 @@
 
 use crate::igemm::Gemm;
 
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 mod rows;
 mod scalar;
 mod sums;
@@ -187,12 +189,31 @@ pub trait Isa: Copy + Sync {
     /// Four pixels of `4 * LANES` channels to four vectors of (channel, pixel 0..4), in the order of a group.
     fn interleave4(self, x: [Self::Bytes; 4]) -> [Self::X; 4];
 
+    /// Of each four bytes the even ones and the odd ones, each as a pair of 16 bits in an i32.
+    fn pairs_u8(self, x: Self::Bytes) -> [Self::I32; 2];
+    /// The same of lanes `part * LANES..` of a panel's 16 lanes of 4 weights, with their signs.
+    fn pairs_i8(self, w: &[i8; 64], part: usize) -> [Self::I32; 2];
+    /// `a + b` of pairs of 16 bits, wrapping.
+    fn add_pairs(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `a - b` of pairs of 16 bits, wrapping.
+    fn sub_pairs(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `acc[l] + Σ_{j<2} x[l][j] * w[l][j]` of pairs of 16 bits with a sign, wrapping.
+    fn dot2(self, acc: Self::I32, x: Self::I32, w: Self::I32) -> Self::I32;
+    /// Stores the first `y.len()` lanes, at most `LANES`.
+    fn store_first(self, v: Self::I32, y: &mut [i32]);
+
     /// i32 to f32, round half to even.
     fn to_f32(self, v: Self::I32) -> Self::F32;
     /// f32 to i32, round half to even. Values outside i32 become `i32::MIN`.
     fn round(self, v: Self::F32) -> Self::I32;
     /// `a + b`, wrapping.
     fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `a - b`, wrapping.
+    fn sub_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `a * b`, wrapping.
+    fn mul_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// `v / 2^by`, rounded down; `by` is below 32.
+    fn shift_right(self, v: Self::I32, by: i32) -> Self::I32;
     /// `a + b`.
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a * b`.

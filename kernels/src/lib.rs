@@ -21,6 +21,7 @@
 //! | part | `NV * LANES` channels of a group: what one ISA computes at once |
 //! | tile | MR pixels × NV vectors of channels |
 //! | igemm | GEMM whose rows are gathered by tap: no im2col buffer |
+//! | Winograd | a convolution by fewer products of transformed inputs and weights |
 //! | tap | one (ky, kx) position of the window |
 //! | run | bytes of a window that are consecutive in memory |
 //!
@@ -59,6 +60,7 @@ mod testing;
 mod tile;
 mod walk;
 pub mod window;
+pub mod winograd;
 
 pub use isa::{Isa, Kernel, Name, Program};
 pub use pack::{PerChannel, Weights};

@@ -81,6 +81,12 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn dot2(self, acc: __m256i, x: __m256i, w: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_add_epi32(acc, _mm256_madd_epi16(x, w)) }
+    }
+
+    #[inline(always)]
     fn multiply(self, acc: __m256i, _x: Self::X, w: Self::W) -> __m256i {
         // SAFETY: `self` proves AVX2.
         unsafe { _mm256_madd_epi16(_mm256_madd_epi16(acc, w[0]), w[1]) }

@@ -1,5 +1,6 @@
 //! AVX-512 with VNNI: VPDPBUSD on zmm registers, tails by mask.
 
+use super::pairs::pair_operations;
 use super::sums::sum_operations;
 use super::{Isa, Kernel, Name, Narrow, check_taps, cpuid};
 use crate::igemm::Direct;
@@ -146,6 +147,27 @@ impl Isa for Avx512Vnni {
         __m512i: _mm512_add_epi16 _mm512_sub_epi16 _mm512_slli_epi16 _mm512_srli_epi16 _mm512_mulhrs_epi16
         _mm512_unpacklo_epi16 _mm512_unpackhi_epi16 _mm512_set1_epi16
         _mm512_sub_epi8 _mm512_set1_epi8 _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
+    }
+
+    pair_operations! {
+        __m512i: _mm512_add_epi16 _mm512_sub_epi16 _mm512_slli_epi16 _mm512_srli_epi16 _mm512_srai_epi16
+        _mm512_and_si512 _mm512_set1_epi16 _mm512_sub_epi32 _mm512_mullo_epi32 _mm512_sra_epi32
+    }
+
+    #[inline(always)]
+    fn dot2(self, acc: __m512i, x: __m512i, w: __m512i) -> __m512i {
+        // SAFETY: `self` proves AVX-512 VNNI.
+        unsafe { _mm512_dpwssd_epi32(acc, x, w) }
+    }
+
+    #[inline(always)]
+    fn store_first(self, v: __m512i, y: &mut [i32]) {
+        match y.first_chunk_mut::<16>() {
+            // SAFETY: `self` proves AVX-512; `y` is 64 writable bytes.
+            Some(y) => unsafe { _mm512_storeu_si512(y.as_mut_ptr().cast(), v) },
+            // SAFETY: `self` proves AVX-512; the mask keeps the store inside `y`.
+            None => unsafe { _mm512_mask_storeu_epi32(y.as_mut_ptr(), mask(y.len()) as u16, v) },
+        }
     }
 
     #[inline(always)]

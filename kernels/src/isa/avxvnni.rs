@@ -63,6 +63,12 @@ impl Isa for AvxVnni {
     }
 
     #[inline(always)]
+    fn dot2(self, acc: __m256i, x: __m256i, w: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX-VNNI.
+        unsafe { _mm256_dpwssd_avx_epi32(acc, x, w) }
+    }
+
+    #[inline(always)]
     fn multiply(self, acc: __m256i, x: __m256i, w: __m256i) -> __m256i {
         self.dot4(acc, x, w)
     }

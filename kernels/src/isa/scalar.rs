@@ -39,6 +39,22 @@ fn part_of<T: Copy>(x: &[T; 16], part: usize) -> [T; LANES] {
     x.as_chunks().0[part]
 }
 
+/// Two halves of an i32, the lower one first.
+#[inline(always)]
+fn halves(x: i32) -> [i16; 2] {
+    [x as i16, (x >> 16) as i16]
+}
+
+#[inline(always)]
+fn pair([low, high]: [i16; 2]) -> i32 {
+    i32::from(low) & 0xffff | i32::from(high) << 16
+}
+
+#[inline(always)]
+fn each<T: Copy>([a, b]: [T; 2], [c, d]: [T; 2], f: impl Fn(T, T) -> T) -> [T; 2] {
+    [f(a, c), f(b, d)]
+}
+
 impl Isa for Scalar {
     const NAME: Name = Name::Scalar;
     const LANES: usize = LANES;
@@ -168,6 +184,39 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
+    fn pairs_u8(self, x: Self::Bytes) -> [Self::I32; 2] {
+        [0, 1].map(|odd| core::array::from_fn(|l| pair([x[4 * l + odd], x[4 * l + odd + 2]].map(i16::from))))
+    }
+
+    #[inline(always)]
+    fn pairs_i8(self, w: &[i8; 64], part: usize) -> [Self::I32; 2] {
+        let w: [[i8; 4]; LANES] = self.load_w(w, part);
+        [0, 1].map(|odd| w.map(|w| pair([w[odd], w[odd + 2]].map(i16::from))))
+    }
+
+    #[inline(always)]
+    fn add_pairs(self, a: Self::I32, b: Self::I32) -> Self::I32 {
+        map(a, b, |a, b| pair(each(halves(a), halves(b), i16::wrapping_add)))
+    }
+
+    #[inline(always)]
+    fn sub_pairs(self, a: Self::I32, b: Self::I32) -> Self::I32 {
+        map(a, b, |a, b| pair(each(halves(a), halves(b), i16::wrapping_sub)))
+    }
+
+    #[inline(always)]
+    fn dot2(self, acc: Self::I32, x: Self::I32, w: Self::I32) -> Self::I32 {
+        let products =
+            map(x, w, |x, w| each(halves(x).map(i32::from), halves(w).map(i32::from), i32::wrapping_mul));
+        map(acc, products, |acc, [a, b]| acc.wrapping_add(a).wrapping_add(b))
+    }
+
+    #[inline(always)]
+    fn store_first(self, v: Self::I32, y: &mut [i32]) {
+        y.copy_from_slice(&v[..y.len()]);
+    }
+
+    #[inline(always)]
     fn to_f32(self, v: Self::I32) -> Self::F32 {
         v.map(|v| v as f32)
     }
@@ -183,6 +232,21 @@ impl Isa for Scalar {
     #[inline(always)]
     fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32 {
         map(a, b, i32::wrapping_add)
+    }
+
+    #[inline(always)]
+    fn sub_i32(self, a: Self::I32, b: Self::I32) -> Self::I32 {
+        map(a, b, i32::wrapping_sub)
+    }
+
+    #[inline(always)]
+    fn mul_i32(self, a: Self::I32, b: Self::I32) -> Self::I32 {
+        map(a, b, i32::wrapping_mul)
+    }
+
+    #[inline(always)]
+    fn shift_right(self, v: Self::I32, by: i32) -> Self::I32 {
+        v.map(|v| v >> by)
     }
 
     #[inline(always)]

@@ -96,6 +96,16 @@ macro_rules! ymm_operations {
             _mm256_sub_epi8 _mm256_set1_epi8 _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
         }
 
+        $crate::isa::pairs::pair_operations! {
+            __m256i: _mm256_add_epi16 _mm256_sub_epi16 _mm256_slli_epi16 _mm256_srli_epi16 _mm256_srai_epi16
+            _mm256_and_si256 _mm256_set1_epi16 _mm256_sub_epi32 _mm256_mullo_epi32 _mm256_sra_epi32
+        }
+
+        #[inline(always)]
+        fn store_first(self, v: __m256i, y: &mut [i32]) {
+            self.store_bytes(v, bytemuck::cast_slice_mut(y));
+        }
+
         #[inline(always)]
         fn to_f32(self, v: __m256i) -> __m256 {
             // SAFETY: `self` proves AVX2.
