@@ -24,8 +24,10 @@ use cores::Unit;
 
 mod cores;
 mod padding;
+mod winograd;
 pub use cores::{CORES, Core, GIGAHERTZ};
 pub use padding::Padding;
+pub use winograd::Winograd;
 
 /// The inputs of the model, for one kernel call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +38,8 @@ pub enum Work {
     Windows(usize),
     /// A matrix product or a convolution.
     Product(Tiled),
+    /// A convolution by transformed inputs and weights.
+    Winograd(Winograd),
     /// A depthwise convolution.
     Depthwise(Depthwise),
 }
@@ -195,6 +199,7 @@ pub fn cycles(core: &Core, layer: &Layer<'_>, weights: usize) -> u64 {
     let stream = layer.weights as f64 * if weights <= core.cache { core.near } else { core.far };
     let work = match layer.work {
         Work::Product(product) => product.cycles(core) + stream,
+        Work::Winograd(winograd) => winograd.cycles(core),
         Work::Depthwise(depthwise) => depthwise.cycles(core) + stream,
         Work::Bytes | Work::Windows(_) => {
             let (unit, cycles) = core.rate(layer.kernel);

@@ -32,6 +32,7 @@ mod product;
 mod round;
 mod site;
 mod stages;
+mod winograd;
 
 pub use blob::{Blob, Section};
 pub use call::{Call, Field};
@@ -121,7 +122,7 @@ impl Layer {
     pub fn product(&self) -> Option<Tiled> {
         match self.call.work {
             Work::Product(product) => Some(product),
-            Work::Depthwise(_) | Work::Windows(_) | Work::Bytes => None,
+            Work::Winograd(_) | Work::Depthwise(_) | Work::Windows(_) | Work::Bytes => None,
         }
     }
     /// Predicted cycles in a network of `total` bytes of weights.

@@ -17,6 +17,12 @@ pub struct Core {
     pub rows: [usize; 3],
     /// A dot product of vectors, and one where 1, 2 or 4 of them fit 16 bits.
     pub dot: [f64; 4],
+    /// A dot product of vectors of pairs of 16 bits.
+    pub dot2: f64,
+    /// Storing a sum, to be transformed later.
+    pub spill: f64,
+    /// Transforming the 36 sums of a vector of channels to 16 outputs.
+    pub inverse: f64,
     /// What a step of a tile costs beside its dot products.
     pub step: f64,
     /// What a run costs beside its steps: the end of a loop is guessed wrongly.
@@ -65,6 +71,9 @@ pub const CORES: [Core; 4] = [
         registers: 32,
         rows: [6, 12, 12],
         dot: [0.5; 4],
+        dot2: 0.5,
+        spill: 0.5,
+        inverse: 80.0,
         step: 0.12,
         run: 7.0,
         store: 1.0,
@@ -91,6 +100,9 @@ pub const CORES: [Core; 4] = [
         registers: 16,
         rows: [3, 6, 6],
         dot: [0.30; 4],
+        dot2: 0.5,
+        spill: 0.5,
+        inverse: 110.0,
         step: 2.39,
         run: 9.9,
         store: 0.0,
@@ -117,6 +129,9 @@ pub const CORES: [Core; 4] = [
         registers: 16,
         rows: [3, 6, 6],
         dot: [1.16, 0.92, 0.74, 0.62],
+        dot2: 0.6,
+        spill: 0.5,
+        inverse: 110.0,
         step: 3.04,
         run: 7.9,
         store: 2.39,
@@ -143,6 +158,9 @@ pub const CORES: [Core; 4] = [
         registers: 1,
         rows: [1; 3],
         dot: [10.8; 4],
+        dot2: 8.0,
+        spill: 2.0,
+        inverse: 800.0,
         step: 0.0,
         run: 0.0,
         store: 79.0,
@@ -190,7 +208,8 @@ pub(super) enum Unit {
 }
 
 /// Cycles of other kernels, a column an instruction set; the first whose path begins like the kernel's counts.
-const RATES: [(&str, Unit, [f64; 4]); 15] = [
+const RATES: [(&str, Unit, [f64; 4]); 16] = [
+    ("winograd", Unit::Byte, [0.04, 0.08, 0.08, 1.0]),
     ("quantize", Unit::Byte, [0.12, 0.17, 0.17, 1.29]),
     ("decode", Unit::Byte, [0.20, 0.19, 0.28, 0.36]),
     ("combine", Unit::Byte, [0.08, 0.18, 0.18, 7.96]),

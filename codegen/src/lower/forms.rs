@@ -1,8 +1,9 @@
 //! Which kernels the products of a network share.
 //!
-//! A kernel is compiled for its rows, its epilogue, and the code that its layers need (`conv::Params::forms`). Those that differ in
+//! A kernel is compiled for its algorithm, its rows, its epilogue, and the code that its layers need (`conv::Params::forms`). Those that differ in
 //! the widths of their groups alone become one with the widths of all: no loop looks at them, and their code would be there twice.
 
+use crate::cost::Work;
 use crate::lower::Layer;
 use bakelite_kernels::conv;
 use std::collections::BTreeMap;
@@ -20,22 +21,27 @@ pub(super) fn join(layers: &mut [Layer]) {
     }
     for layer in layers {
         if let Some((key, forms)) = kernel(layer) {
-            layer.call.kernel = format!("conv::Conv::<{}, {}, _>", key.0, forms | widths[&key]);
+            layer.call.kernel = format!("{}{}, _>", key.0, forms | widths[&key]);
         }
     }
 }
 
-/// What must be equal (rows, code, type of the parameters), and the forms.
-fn kernel(layer: &Layer) -> Option<((usize, usize, String), usize)> {
-    let (product, forms) = (layer.product()?, layer.call.forms?);
+/// What must be equal (the kernel with its rows, code, type of the parameters), and the forms.
+fn kernel(layer: &Layer) -> Option<((String, usize, String), usize)> {
+    let forms = layer.call.forms?;
     let [ty, _] = layer.call.params.as_ref()?;
-    Some(((product.rows, forms & !WIDTHS, ty.to_string()), forms))
+    let kernel = match layer.call.work {
+        Work::Product(product) => format!("conv::Conv::<{}, ", product.rows),
+        Work::Winograd(_) => "winograd::Product::<".to_owned(),
+        Work::Depthwise(_) | Work::Windows(_) | Work::Bytes => return None,
+    };
+    Some(((kernel, forms & !WIDTHS, ty.to_string()), forms))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::{Shape, Tiled, Work};
+    use crate::cost::{Shape, Tiled};
     use crate::lower::Call;
     use quote::quote;
 

@@ -55,6 +55,8 @@ literal! { Window { kernel, stride, dilation, pad } }
 literal! { copy::Params { x, y, flip } }
 literal! { halo::Params { y, halo, zero_point } }
 literal! { conv::Params<epilogue> { x, y, window, zero_point, widest, short_steps, epilogue } }
+literal! { winograd::InputParams { x, y, extent, pad } }
+literal! { winograd::FilterParams { channels, y } }
 literal! { dwconv::Params<epilogue> { x, y, window, zero_point, epilogue } }
 literal! { in epilogue: SumU8 { place, scale } }
 literal! { in epilogue: SumI8 { place, scale } }

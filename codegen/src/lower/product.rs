@@ -98,7 +98,11 @@ impl Site<'_, '_> {
             short_steps: 0,
             epilogue: o.stages,
         };
-        let work = self.tile(cost::Tiled::new(&params, o.summand.is_some()));
+        let tile = cost::Tiled::new(&params, o.summand.is_some());
+        if let Some(work) = self.winograd_wins(&params, tile, weights) {
+            return self.winograd(&params, work, weights, per_channel, o);
+        }
+        let work = self.tile(tile);
         let params = conv::Params { widest: conv::widest(work.rows), ..params };
         let mut short_steps = 0;
         let image = self.pack(params.packed_bytes(), |image| {
@@ -139,8 +143,8 @@ impl Site<'_, '_> {
 
 /// What a product's call is bound to.
 #[derive(Clone, Copy)]
-struct Operands {
-    x: Operand,
+pub(super) struct Operands {
+    pub(super) x: Operand,
     y: Operand,
     summand: Option<Operand>,
     zero_point: u8,
@@ -148,7 +152,12 @@ struct Operands {
 }
 
 impl Operands {
-    fn bind(&self, call: Call) -> Call {
+    /// The same with another input.
+    pub(super) fn reading(self, x: Operand) -> Self {
+        Self { x, ..self }
+    }
+
+    pub(super) fn bind(&self, call: Call) -> Call {
         let summand = self.summand.map_or(Field::Empty, Field::Read);
         call.read("x", self.x).field("summand", summand).write("y", self.y)
     }

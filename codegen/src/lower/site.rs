@@ -95,11 +95,21 @@ impl<'a> Site<'_, 'a> {
         measured.map_or_else(|| product.fastest(), |rows| Tiled { rows, ..product })
     }
 
+    /// Whether its tile was measured.
+    pub fn measured(&self, product: &Tiled) -> bool {
+        self.round.tiles.rows(&product.shape).is_some()
+    }
+
     /// Appends a call.
     pub fn call(&mut self, call: Call) {
         let op = self.op.to_owned();
         let macs = std::mem::take(&mut self.macs);
         self.push(op, call, macs);
+    }
+
+    /// Appends a call that prepares the op's own, and is no part of its multiply-accumulates: `what` it does.
+    pub fn prepare(&mut self, what: &str, call: Call) {
+        self.push(what.into(), call, 0);
     }
 
     /// Appends a copy of `x` to `y`, which have the same shape.
