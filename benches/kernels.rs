@@ -10,6 +10,7 @@ use bakelite_kernels::dwconv::{self, DwConv};
 use bakelite_kernels::epilogue::{Epilogue, Finish, Linear, NoSum, Sum, SumU8, ToU8};
 use bakelite_kernels::isa::{self, Isa, Name, Program};
 use bakelite_kernels::peak::Peak;
+use bakelite_kernels::winograd::{self, Filter, FilterParams, Input, InputParams, Product};
 use bakelite_kernels::{PerChannel, Place, Weights, Window, pack};
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
@@ -24,6 +25,8 @@ struct Layer {
     window: Window,
     /// Rows of the tile that the compiler chose.
     rows: usize,
+    /// Whether it chose transformed inputs and weights.
+    winograd: bool,
     networks: &'static str,
 }
 
@@ -44,7 +47,8 @@ fn layers() -> impl Iterator<Item = Layer> {
             tile.split(['-', 'x']).nth(1).expect("the rows behind the kernel").parse().expect("a number");
         let stride = stride.parse().expect("a number");
         let window = Window { kernel, stride: [stride; 2], dilation: [1; 2], pad: numbers(pad) };
-        Layer { op, x: numbers(x), y: numbers(y), window, rows, networks }
+        let winograd = tile.starts_with("winograd");
+        Layer { op, x: numbers(x), y: numbers(y), window, rows, winograd, networks }
     })
 }
 
@@ -76,7 +80,7 @@ impl Layer {
     /// The tiles to try: the compiler's, or all with whose rows the output can be covered.
     fn tiles(&self) -> Vec<usize> {
         if std::env::var("BENCH_TILES").as_deref() != Ok("all") {
-            return vec![self.rows];
+            return if self.winograd { vec![] } else { vec![self.rows] };
         }
         let pixels = self.y().pixels();
         conv::candidates(self.y[2]).iter().copied().filter(|&rows| rows <= pixels).collect()
@@ -180,6 +184,9 @@ fn conv_with<I: Isa, S: Sum<Summand = u8>>(criterion: &mut Criterion, isa: I, la
             rows => unreachable!("{rows} rows are no candidate"),
         } };
     }
+    if layer.winograd {
+        winograd(criterion, isa, layer, &params);
+    }
     for rows in layer.tiles() {
         with_rows!(rows, 1 2 3 4 5 6 7 8 12);
     }
@@ -221,6 +228,34 @@ fn conv_rows<I: Isa, const MR: usize, E>(
             isa.run(Conv::<MR, { 7 | conv::LATE }, _> { params, weights, next, x, summand, y: &mut *y })
         }
         _ => isa.run(Conv::<MR, { conv::ANY }, _> { params, weights, next, x, summand, y: &mut *y }),
+    });
+}
+
+/// All three kernels, transforms included.
+fn winograd<I: Isa, E>(criterion: &mut Criterion, isa: I, layer: &Layer, params: &conv::Params<E>)
+where
+    E: Epilogue<Summand = u8, Out = u8>,
+{
+    let mut buffers = Buffers::new(layer, params.packed_bytes());
+    let hwio = weights(layer.taps() * layer.x[2] * layer.y[2]);
+    let Buffers { x, y, summand, image } = &mut buffers;
+    let image = &mut image.bytes()[..params.packed_bytes()];
+    per_channel(layer.y[2], |constants| params.pack(&hwio, constants, image));
+    let (x, y, weights) = (x.bytes(), y.bytes(), params.weights(image));
+    let [height, width, ic] = layer.x;
+    assert_eq!(layer.window.stride, [1, 1], "{height}x{width}");
+    let filter = FilterParams { channels: [ic, layer.y[2]], y: winograd::filter_place(params) };
+    let (extent, pad) = ([layer.y[0], layer.y[1]], layer.window.pad);
+    let input = InputParams { x: params.x, y: winograd::input_place(params), extent, pad };
+    let buffer = |place: Place| Aligned::new(4 * place.batch * place.image, |_| 0);
+    let (mut u, mut v) = (buffer(filter.y), buffer(input.y));
+    let (u, v): (&mut [i32], &mut [i32]) =
+        (bytemuck::cast_slice_mut(u.bytes()), bytemuck::cast_slice_mut(v.bytes()));
+    let lanes = pack::groups(layer.y[2].next_multiple_of(16), 4).next().map_or(0, |group| 16 * group.vectors);
+    bench(criterion, layer, &format!("winograd-4x{lanes}c2-{}", I::NAME), params.macs(), || {
+        isa.run(Filter { params: &filter, weights, y: &mut *u });
+        isa.run(Input { params: &input, x, y: &mut *v });
+        isa.run(Product::<7, _> { params, weights, filter: u, x: v, summand, y: &mut *y });
     });
 }
 

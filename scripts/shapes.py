@@ -9,8 +9,8 @@ import pathlib
 import re
 import sys
 
-LAYER = re.compile(r"^/// .*; ((?:igemm|dwconv)-\S+)\n(?:#.*\n)?fn .*\n(?:.*\n)*?}\n", re.M)
-COLUMNS = "{:16} {:13} {:13} {:6} {:4} {:13} {}"
+LAYER = re.compile(r"^/// .*; ((?:igemm|dwconv|winograd)-\d\S+)\n(?:#.*\n)?fn .*\n(?:.*\n)*?}\n", re.M)
+COLUMNS = "{:16} {:13} {:13} {:6} {:4} {:16} {}"
 
 
 def numbers(pattern, text):

@@ -167,6 +167,20 @@ fn called(rust: &str) -> Vec<&str> {
     values.filter_map(|(value, _)| value.lines().rev().find_map(path)).collect()
 }
 
+#[test]
+fn the_projects_own_network_has_winograd() {
+    let Case { graph, batch, .. } = case::batched(1);
+    let compiled =
+        compile(&graph, &Options { batch, shared_from: Some(u64::MAX), ..Options::default() }).unwrap();
+    let called = called(&compiled.rust);
+    let count = |kernel: &str| called.iter().filter(|called| **called == kernel).count();
+    let three = ["Filter", "Input", "Product"].map(|name| count(&format!("winograd::{name}")));
+    assert!(
+        three[0] > 0 && three == [three[0]; 3],
+        "{three:?}: nothing else here runs all three on every ISA"
+    );
+}
+
 /// How often a form's code calls a kernel.
 fn calls(name: &str, kernel: &str) -> usize {
     let form = networks::forms().find(|form| form.name == name).expect("a form of that name");

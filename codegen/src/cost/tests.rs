@@ -55,6 +55,21 @@ fn a_summand_an_instruction_set_and_distant_weights_cost() {
 }
 
 #[test]
+fn winograd_wins_where_tiles_are_many_and_channels_enough() {
+    let wins = |y, ic| {
+        let params = conv(y, ic, 3);
+        let [direct, winograd] = [
+            Tiled::new(&params, false).fastest().cycles(&CORES[0]),
+            Winograd::new(&params, false).whole(&CORES[0]),
+        ];
+        winograd < direct
+    };
+    assert!(wins([1, 56, 56, 64], 64) && wins([1, 28, 28, 128], 128) && wins([1, 71, 71, 192], 80));
+    // The weights of the first cost as much to transform as its tiles save; the second has no channels to save in.
+    assert!(!wins([1, 8, 8, 512], 512) && !wins([1, 112, 112, 32], 4));
+}
+
+#[test]
 fn short_sums_are_faster_where_bytes_are_widened() {
     let exact = Tiled::new(&conv([1, 14, 14, 256], 256, 3), false).fastest();
     for core in &CORES {

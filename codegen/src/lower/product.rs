@@ -15,7 +15,7 @@
 use crate::cost::{self, Work};
 use crate::error::Reason;
 use crate::lower::stages::{Placed, Stages};
-use crate::lower::{Call, Element, Field, Operand, Site};
+use crate::lower::{Call, Element, Field, Operand, Site, winograd};
 use bakelite_kernels::{PerChannel, Window, conv, dwconv};
 
 /// A product with weights, of whatever op.
@@ -99,7 +99,7 @@ impl Site<'_, '_> {
             epilogue: o.stages,
         };
         let tile = cost::Tiled::new(&params, o.summand.is_some());
-        if let Some(work) = self.winograd_wins(&params, tile, weights) {
+        if let Some(work) = winograd::wins(&params, tile, weights) {
             return self.winograd(&params, work, weights, per_channel, o);
         }
         let work = self.tile(tile);

@@ -95,11 +95,6 @@ impl<'a> Site<'_, 'a> {
         measured.map_or_else(|| product.fastest(), |rows| Tiled { rows, ..product })
     }
 
-    /// Whether its tile was measured.
-    pub fn measured(&self, product: &Tiled) -> bool {
-        self.round.tiles.rows(&product.shape).is_some()
-    }
-
     /// Appends a call.
     pub fn call(&mut self, call: Call) {
         let op = self.op.to_owned();

@@ -12,22 +12,17 @@ use crate::lower::product::Operands;
 use crate::lower::{Call, Element, Field, Literal, Operand, Site};
 use bakelite_kernels::{PerChannel, conv, pack, winograd};
 
-impl Site<'_, '_> {
-    /// The work, if it is less than that of the best tile on AVX-512 VNNI; a tile that was measured stays.
-    pub(super) fn winograd_wins<E>(
-        &self,
-        params: &conv::Params<E>,
-        tile: Tiled,
-        weights: &[i8],
-    ) -> Option<cost::Winograd> {
-        if !winograd::fits(params) || self.measured(&tile) {
-            return None;
-        }
-        let work = cost::Winograd::new(params, tile.shape.sum);
-        let wins = work.whole(&CORES[0]) < tile.fastest().cycles(&CORES[0]);
-        (wins && winograd::sums_fit(weights, params.y.channels)).then_some(work)
+/// The work, if it is less than that of the best tile on AVX-512 VNNI.
+pub(super) fn wins<E>(params: &conv::Params<E>, tile: Tiled, weights: &[i8]) -> Option<cost::Winograd> {
+    if !winograd::fits(params) {
+        return None;
     }
+    let work = cost::Winograd::new(params, tile.shape.sum);
+    let wins = work.whole(&CORES[0]) < tile.fastest().cycles(&CORES[0]);
+    (wins && winograd::sums_fit(weights, params.y.channels)).then_some(work)
+}
 
+impl Site<'_, '_> {
     /// Appends the three layers.
     pub(super) fn winograd<E: Literal>(
         &mut self,
