@@ -191,7 +191,9 @@ pub trait Isa: Copy + Sync {
 
     /// Of each four bytes the even ones and the odd ones, each as a pair of 16 bits in an i32.
     fn pairs_u8(self, x: Self::Bytes) -> [Self::I32; 2];
-    /// The same of lanes `part * LANES..` of a panel's 16 lanes of 4 weights, with their signs.
+    /// Both of the first half of the bytes: its even pairs, then its odd ones.
+    fn both_pairs_u8(self, x: Self::Bytes) -> Self::I32;
+    /// [`pairs_u8`](Isa::pairs_u8) of lanes `part * LANES..` of a panel's 16 lanes of 4 weights, with their signs.
     fn pairs_i8(self, w: &[i8; 64], part: usize) -> [Self::I32; 2];
     /// `a + b` of pairs of 16 bits, wrapping.
     fn add_pairs(self, a: Self::I32, b: Self::I32) -> Self::I32;

@@ -42,7 +42,7 @@ pub use product::Product;
 const POINTS: usize = 36;
 /// Outputs of a tile along an axis.
 const SIDE: usize = 4;
-/// Tiles whose products are summed together.
+/// The most tiles whose products are summed together: six of 64 channels are slower, and so are eight of 32.
 const ROWS: usize = 4;
 
 /// Whether the kernels are made for a convolution: its window, whole pairs of channels, and tiles enough.
@@ -68,9 +68,18 @@ const fn tiles(y: &Place) -> [usize; 2] {
     [y.height.div_ceil(SIDE), y.width.div_ceil(SIDE)]
 }
 
-/// Steps of K, a pair of channels each.
+/// Steps of K, a pair of input channels each: c and c + 2 of four, an even pair and an odd one.
 const fn steps(ic: usize) -> usize {
     ic / 2
+}
+
+/// The step of K of a pair: of each 64 input channels first the even pairs of all fours, then the odd ones, so that what an
+/// instruction set loads at once is together again when it is taken apart.
+#[inline(always)]
+const fn step(ic: usize, four: usize, odd: usize) -> usize {
+    let first = four / 16 * 16;
+    let fours = if ic / 4 - first < 16 { ic / 4 - first } else { 16 };
+    2 * first + odd * fours + four % 16
 }
 
 /// Where V lies: a pixel is a tile, its channels are `[point: 36][pair of input channels]`, as i32.

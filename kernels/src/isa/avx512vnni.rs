@@ -155,6 +155,16 @@ impl Isa for Avx512Vnni {
     }
 
     #[inline(always)]
+    fn both_pairs_u8(self, x: __m512i) -> __m512i {
+        // SAFETY: `self` proves AVX-512.
+        unsafe {
+            let x = _mm512_shuffle_i64x2::<0b01_00_01_00>(x, x);
+            let [even, odd] = self.pairs_u8(x);
+            _mm512_mask_mov_epi32(even, 0xff00, odd)
+        }
+    }
+
+    #[inline(always)]
     fn dot2(self, acc: __m512i, x: __m512i, w: __m512i) -> __m512i {
         // SAFETY: `self` proves AVX-512 VNNI.
         unsafe { _mm512_dpwssd_epi32(acc, x, w) }

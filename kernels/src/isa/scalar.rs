@@ -189,6 +189,12 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
+    fn both_pairs_u8(self, x: Self::Bytes) -> Self::I32 {
+        let [even, odd] = self.pairs_u8(x);
+        [even[0], even[1], odd[0], odd[1]]
+    }
+
+    #[inline(always)]
     fn pairs_i8(self, w: &[i8; 64], part: usize) -> [Self::I32; 2] {
         let w: [[i8; 4]; LANES] = self.load_w(w, part);
         [0, 1].map(|odd| w.map(|w| pair([w[odd], w[odd + 2]].map(i16::from))))

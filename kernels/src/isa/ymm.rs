@@ -102,6 +102,16 @@ macro_rules! ymm_operations {
         }
 
         #[inline(always)]
+        fn both_pairs_u8(self, x: __m256i) -> __m256i {
+            // SAFETY: `self` proves AVX2.
+            unsafe {
+                let x = _mm256_permute2x128_si256::<0>(x, x);
+                let [even, odd] = self.pairs_u8(x);
+                _mm256_blend_epi32::<0xf0>(even, odd)
+            }
+        }
+
+        #[inline(always)]
         fn store_first(self, v: __m256i, y: &mut [i32]) {
             self.store_bytes(v, bytemuck::cast_slice_mut(y));
         }

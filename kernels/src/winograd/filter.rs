@@ -1,6 +1,6 @@
 //! The weights of a group, transformed: bytes to pairs of 16 bits.
 
-use super::{point_steps, transform};
+use super::{point_steps, step, transform};
 use crate::isa::Isa;
 use crate::pack::{self, Weights};
 use crate::team::{Grid, Split};
@@ -57,8 +57,9 @@ impl<'a> Split for Filter<'a> {
                 let panels = &panels[four * vectors + s..];
                 let pitch = [fours * vectors, point_steps(ic) * vectors];
                 for part in 0..16 / I::LANES {
-                    lanes::<I, 0>(isa, panels, &mut y[four * vectors + s..], pitch, part);
-                    lanes::<I, 1>(isa, panels, &mut y[(fours + four) * vectors + s..], pitch, part);
+                    let [even, odd] = [0, 1].map(|odd| step(ic, four, odd) * vectors + s);
+                    lanes::<I, 0>(isa, panels, &mut y[even..], pitch, part);
+                    lanes::<I, 1>(isa, panels, &mut y[odd..], pitch, part);
                 }
             }
         }

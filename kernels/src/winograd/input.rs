@@ -1,6 +1,6 @@
 //! The inputs of tiles, transformed: bytes to pairs of 16 bits, once for all output channels.
 
-use super::{Map, transform};
+use super::{Map, step, steps, transform};
 use crate::isa::Isa;
 use crate::team::{Grid, Split};
 use crate::window::Place;
@@ -19,8 +19,7 @@ pub struct InputParams {
     pub pad: [usize; 2],
 }
 
-/// Transforms the inputs. A pair is input channels c and c + 2 of each four, of all fours first the even pairs, then the odd ones.
-/// It may be cut at any tile.
+/// Transforms the inputs. It may be cut at any tile.
 pub struct Input<'a> {
     /// Shapes.
     pub params: &'a InputParams,
@@ -47,31 +46,44 @@ impl<'a> Split for Input<'a> {
             // The pad is in front of the first output, so the difference is never negative.
             let at = x.at(n, oy, ox) - top * x.row - left * x.pixel;
             let y = grid.run(tile, 1);
-            for channel in (0..x.channels).step_by(4 * I::LANES) {
-                self.channels::<I, 0>(isa, at + channel, channel, y);
-                self.channels::<I, 1>(isa, at + channel, channel, y);
+            for four in (0..x.channels / 4).step_by(I::LANES) {
+                let at = at + 4 * four;
+                // Half a vector of fours has room for both.
+                let [even, odd] = [0, 1].map(|odd| step(x.channels, four, odd));
+                let count = (x.channels / 4 - four).min(I::LANES);
+                if 2 * count == I::LANES && odd == even + count {
+                    self.fours::<I>(isa, |isa, x| isa.both_pairs_u8(x), at, &mut y[even..], 2 * count);
+                } else {
+                    self.fours::<I>(isa, |isa, x| isa.pairs_u8(x)[0], at, &mut y[even..], count);
+                    self.fours::<I>(isa, |isa, x| isa.pairs_u8(x)[1], at, &mut y[odd..], count);
+                }
             }
         }
     }
 }
 
 impl Input<'_> {
-    /// As many channels as a vector has bytes, from `channel` on: the even pairs, or the odd ones. Both at once would be more
-    /// values than registers.
+    /// A vector of fours of channels, of which `pairs` takes some: even and odd ones at once would be more values than registers.
     #[inline(always)]
-    fn channels<I: Isa, const ODD: usize>(&self, isa: I, at: usize, channel: usize, y: &mut [i32]) {
+    fn fours<I: Isa>(
+        &self,
+        isa: I,
+        pairs: impl Fn(I, I::Bytes) -> I::I32,
+        at: usize,
+        y: &mut [i32],
+        count: usize,
+    ) {
         let Place { row, pixel, channels, .. } = self.params.x;
-        let fours = channels / 4;
-        let count = (fours - channel / 4).min(I::LANES);
-        let mut columns = [[isa.splat_i32(0); 6]; 6];
+        let zero = isa.splat_i32(0);
+        let mut columns = [[zero; 6]; 6];
         for ix in 0..6 {
             let rows = [0, row, 2 * row, 3 * row, 4 * row, 5 * row];
             let bytes = isa.load_taps(self.x, at + ix * pixel, rows);
-            let mut pairs = [isa.splat_i32(0); 6];
+            let mut column = [zero; 6];
             for iy in 0..6 {
-                pairs[iy] = isa.pairs_u8(bytes[iy])[ODD];
+                column[iy] = pairs(isa, bytes[iy]);
             }
-            let column = transform::input(isa, pairs);
+            let column = transform::input(isa, column);
             for i in 0..6 {
                 columns[i][ix] = column[i];
             }
@@ -79,8 +91,7 @@ impl Input<'_> {
         for i in 0..6 {
             let row = transform::input(isa, columns[i]);
             for j in 0..6 {
-                let at = (6 * i + j) * 2 * fours + ODD * fours + channel / 4;
-                isa.store_first(row[j], &mut y[at..][..count]);
+                isa.store_first(row[j], &mut y[(6 * i + j) * steps(channels)..][..count]);
             }
         }
     }
