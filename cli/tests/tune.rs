@@ -16,9 +16,9 @@ fn a_measured_tile_is_the_one_that_is_compiled() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (tiles, package) = (path("tune.txt"), path("package"));
     let said = bakelite(&["tune", &model, "-o", &tiles, "--turns", "1", "--within", "1"]);
-    assert!(said.contains(": 8 shapes, "), "{said}");
+    assert!(said.contains(": 10 shapes, "), "{said}");
     let text = std::fs::read_to_string(&tiles).expect("it was written");
-    assert!(text.starts_with("bakelite tune 1\nmachine ") && text.lines().count() == 10, "{text}");
+    assert!(text.starts_with("bakelite tune 1\nmachine ") && text.lines().count() == 12, "{text}");
     // Another tile than any measurement would choose, in the one product with a summand.
     let edited: String = text
         .lines()

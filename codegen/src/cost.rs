@@ -40,6 +40,8 @@ pub enum Work {
     Product(Tiled),
     /// A convolution by transformed inputs and weights.
     Winograd(Winograd),
+    /// The transform of its input.
+    WinogradInput(Winograd),
     /// A depthwise convolution.
     Depthwise(Depthwise),
 }
@@ -200,6 +202,7 @@ pub fn cycles(core: &Core, layer: &Layer<'_>, weights: usize) -> u64 {
     let work = match layer.work {
         Work::Product(product) => product.cycles(core) + stream,
         Work::Winograd(winograd) => winograd.cycles(core),
+        Work::WinogradInput(winograd) => winograd.input_cycles(core),
         Work::Depthwise(depthwise) => depthwise.cycles(core) + stream,
         Work::Bytes | Work::Windows(_) => {
             let (unit, cycles) = core.rate(layer.kernel);

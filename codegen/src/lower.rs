@@ -122,7 +122,11 @@ impl Layer {
     pub fn product(&self) -> Option<Tiled> {
         match self.call.work {
             Work::Product(product) => Some(product),
-            Work::Winograd(_) | Work::Depthwise(_) | Work::Windows(_) | Work::Bytes => None,
+            Work::Winograd(_)
+            | Work::WinogradInput(_)
+            | Work::Depthwise(_)
+            | Work::Windows(_)
+            | Work::Bytes => None,
         }
     }
     /// Predicted cycles in a network of `total` bytes of weights.

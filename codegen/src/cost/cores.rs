@@ -19,6 +19,8 @@ pub struct Core {
     pub dot: [f64; 4],
     /// A dot product of vectors of pairs of 16 bits.
     pub dot2: f64,
+    /// Transforming the 36 inputs of a vector of pairs of channels.
+    pub forward: f64,
     /// Storing a sum, to be transformed later.
     pub spill: f64,
     /// Transforming the 36 sums of a vector of channels to 16 outputs.
@@ -72,6 +74,7 @@ pub const CORES: [Core; 4] = [
         rows: [6, 12, 12],
         dot: [0.5; 4],
         dot2: 0.5,
+        forward: 150.0,
         spill: 0.5,
         inverse: 80.0,
         step: 0.12,
@@ -101,6 +104,7 @@ pub const CORES: [Core; 4] = [
         rows: [3, 6, 6],
         dot: [0.30; 4],
         dot2: 0.5,
+        forward: 150.0,
         spill: 0.5,
         inverse: 110.0,
         step: 2.39,
@@ -130,6 +134,7 @@ pub const CORES: [Core; 4] = [
         rows: [3, 6, 6],
         dot: [1.16, 0.92, 0.74, 0.62],
         dot2: 0.6,
+        forward: 150.0,
         spill: 0.5,
         inverse: 110.0,
         step: 3.04,
@@ -159,6 +164,7 @@ pub const CORES: [Core; 4] = [
         rows: [1; 3],
         dot: [10.8; 4],
         dot2: 8.0,
+        forward: 1600.0,
         spill: 2.0,
         inverse: 800.0,
         step: 0.0,

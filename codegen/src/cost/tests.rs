@@ -66,7 +66,7 @@ fn winograd_wins_where_tiles_are_many_and_channels_enough() {
     };
     assert!(wins([1, 56, 56, 64], 64) && wins([1, 28, 28, 128], 128) && wins([1, 71, 71, 192], 80));
     // The weights of the first cost as much to transform as its tiles save; the second has no channels to save in.
-    assert!(!wins([1, 8, 8, 512], 512) && !wins([1, 112, 112, 32], 4));
+    assert!(!wins([1, 8, 8, 512], 512) && !wins([1, 112, 112, 32], 4) && !wins([1, 32, 32, 24], 24));
 }
 
 #[test]

@@ -3,10 +3,11 @@
 //! ```text
 //! step    = max(MR*NV * dot2, latency, (MR + NV) * load, bytes of U * stream)       a pair of input channels
 //! tiles   = 36 * (ic / 2 * step + MR*NV * spill + tile) + MR*NV * (inverse + 16 * (store + sum))
-//! layer   = Σ_groups parts * ceil(tiles / MR) * tiles  +  bytes of V and U * rates
+//! product = Σ_groups parts * ceil(tiles / MR) * tiles
+//! input   = tiles * vectors of pairs of input channels * forward
 //! ```
 //!
-//! V and U go by bytes, like other kernels without dot products.
+//! U goes by bytes, like other kernels without dot products.
 
 use super::cores::Core;
 use super::{Layer, Work, cycles};
@@ -21,8 +22,8 @@ pub struct Winograd {
     pub channels: [usize; 2],
     /// Whether the epilogue adds another tensor.
     pub sum: bool,
-    /// Bytes that the transforms of the input and of the weights read and write.
-    transformed: [usize; 2],
+    /// Bytes that the transform of the weights reads and writes.
+    filter: usize,
 }
 
 impl Winograd {
@@ -30,9 +31,8 @@ impl Winograd {
     pub fn new<E>(params: &conv::Params<E>, sum: bool) -> Self {
         let [v, u] = [winograd::input_place(params), winograd::filter_place(params)];
         let [ic, oc] = [params.x.channels, params.y.channels];
-        let bytes = |tensor: bakelite_kernels::Place| 4 * tensor.batch * tensor.image;
-        let transformed = [params.x.pixels() * ic + bytes(v), 9 * ic * oc + bytes(u)];
-        Self { tiles: v.pixels(), channels: [ic, oc], sum, transformed }
+        let filter = 9 * ic * oc + 4 * u.batch * u.image;
+        Self { tiles: v.pixels(), channels: [ic, oc], sum, filter }
     }
 
     /// The kernel's id without its instruction set.
@@ -59,12 +59,24 @@ impl Winograd {
         pack::groups(oc.next_multiple_of(16), 4).map(group).sum()
     }
 
+    /// Of the input's transform alone: even and odd pairs of channels apart, or together where they fill a vector.
+    pub fn input_cycles(&self, core: &Core) -> f64 {
+        let fours = self.channels[0] / 4;
+        let rest = fours % core.lanes;
+        let last = if rest == 0 {
+            0
+        } else if 2 * rest == core.lanes {
+            1
+        } else {
+            2
+        };
+        (self.tiles * (2 * (fours / core.lanes) + last)) as f64 * core.forward
+    }
+
     /// Of the products and the transforms.
     pub fn whole(&self, core: &Core) -> f64 {
-        let transform = |kernel, bytes| {
-            cycles(core, &Layer { work: &Work::Bytes, kernel, macs: 0, bytes, weights: 0 }, 0) as f64
-        };
-        let [input, filter] = self.transformed;
-        self.cycles(core) + transform("winograd::Input", input) + transform("winograd::Filter", filter)
+        let filter =
+            Layer { work: &Work::Bytes, kernel: "winograd::Filter", macs: 0, bytes: self.filter, weights: 0 };
+        self.cycles(core) + self.input_cycles(core) + cycles(core, &filter, 0) as f64
     }
 }

@@ -36,7 +36,9 @@ pub(super) fn cut(layer: &Layer) -> Option<Cut> {
         // Both tensors that are read are transformed; one of them is the weights.
         Work::Winograd(work) => work.channels[1] > work.tiles,
         Work::Product(_) => call.constant_bytes() > call.tensor_bytes()[0],
-        Work::Bytes | Work::Windows(_) | Work::Depthwise(_) => y.channels > y.pixels(),
+        Work::Bytes | Work::Windows(_) | Work::Depthwise(_) | Work::WinogradInput(_) => {
+            y.channels > y.pixels()
+        }
     };
     Some(Cut { pixels, channels, channels_first })
 }

@@ -33,7 +33,7 @@ fn kernel(layer: &Layer) -> Option<((String, usize, String), usize)> {
     let kernel = match layer.call.work {
         Work::Product(product) => format!("conv::Conv::<{}, ", product.rows),
         Work::Winograd(_) => "winograd::Product::<".to_owned(),
-        Work::Depthwise(_) | Work::Windows(_) | Work::Bytes => return None,
+        Work::WinogradInput(_) | Work::Depthwise(_) | Work::Windows(_) | Work::Bytes => return None,
     };
     Some(((kernel, forms & !WIDTHS, ty.to_string()), forms))
 }

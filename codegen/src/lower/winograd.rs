@@ -41,7 +41,7 @@ impl Site<'_, '_> {
         let (extent, pad) = ([params.y.height, params.y.width], params.window.pad);
         let input = winograd::InputParams { x: params.x, y: winograd::input_place(params), extent, pad };
         let v = self.transformed(input.y);
-        let call = Call::new("winograd::Input", &input).id("winograd-input");
+        let call = Call::new("winograd::Input", &input).id("winograd-input").work(Work::WinogradInput(work));
         self.prepare("Winograd's input", call.read("x", o.x).write("y", v));
 
         let widths =

@@ -2,7 +2,7 @@
 //! whose own tests are against TensorFlow.
 use crate::{network, networks, quantized, regions};
 use bakelite_codegen::calibrate::{self, Method};
-use bakelite_codegen::graph::Graph;
+use bakelite_codegen::graph::{Edge, Graph};
 use bakelite_codegen::quantize::{self, OpSet, Switch};
 use bakelite_codegen::tensor::{Data, Shape, Tensor};
 use bakelite_codegen::{graphdef, interpret, zoo};
@@ -123,6 +123,41 @@ pub(crate) fn whole_way(name: &str) -> Case {
     let (graph, _) =
         bakelite_codegen::quantize(fp32, &options, &samples, &mut |_, _, _| {}).expect("it has int8 forms");
     against_interpreter(name, graph, "input", network::random(&[1, 224, 224, 3], 3))
+}
+
+/// Convolutions of 3x3 taps that are computed by Winograd: signed and unsigned inputs, a summand, groups of every width, two images.
+pub(crate) fn winograd() -> Case {
+    let shape = [2, 23, 28, 64];
+    let mut n = network::Network::new(&shape.map(|d| d as i64));
+    let first = biased(&mut n, |n| n.conv("Conv2D", n.x, &[3, 3, 64, 64], "SAME"), 64);
+    let relu = n.op("Relu", &[first]);
+    let second = biased(&mut n, |n| n.conv("Conv2D", relu, &[3, 3, 64, 64], "SAME"), 64);
+    let sum = n.op("AddV2", &[second, relu]);
+    let sum = n.op("Relu", &[sum]);
+    let last = biased(&mut n, |n| n.conv("Conv2D", sum, &[3, 3, 64, 112], "SAME"), 112);
+    let options = quantize::Options {
+        inputs: vec!["x".into()],
+        outputs: vec!["y".into()],
+        calibration: calibrate::Options { method: Method::MinMax, ..Default::default() },
+        equalise: Switch::Off,
+        equalise_chains: Switch::Off,
+        correct_bias: Switch::Off,
+        ..Default::default()
+    };
+    let samples = vec![vec![Arc::new(network::random(&shape, 1))]];
+    let quantized = bakelite_codegen::quantize(n.finish(last), &options, &samples, &mut |_, _, _| {});
+    let (graph, _) = quantized.expect("it has int8 forms");
+    against_interpreter("winograd", graph, "x", network::random(&shape, 2))
+}
+
+fn biased(
+    n: &mut network::Network,
+    product: impl FnOnce(&mut network::Network) -> Edge,
+    channels: usize,
+) -> Edge {
+    let y = product(n);
+    let bias = n.weights(&[channels]);
+    n.op("BiasAdd", &[y, bias])
 }
 
 /// A graph of one float input and one output, against the interpreter.
