@@ -82,14 +82,14 @@ const fn step(ic: usize, four: usize, odd: usize) -> usize {
     2 * first + odd * fours + four % 16
 }
 
-/// Where V lies: a pixel is a tile, its channels are `[point: 36][pair of input channels]`, as i32.
+/// Where V lies: a pixel is a tile, its channels are `[column: 6][row: 6][pair of input channels]`, as i32.
 pub const fn input_place<E>(params: &conv::Params<E>) -> Place {
     let [down, along] = tiles(&params.y);
     Place::dense([params.y.batch, down, along, POINTS * steps(params.x.channels)])
 }
 
 /// Where U lies: a pixel is 16 output channels, as many side by side as the packed weights have in a group, whose channels
-/// together are `[point: 36][pair of input channels, and one of padding][panel: NV][lane: 16]`, as i32.
+/// together are `[column: 6][row: 6][pair of input channels, and one of padding][panel: NV][lane: 16]`, as i32.
 pub const fn filter_place<E>(params: &conv::Params<E>) -> Place {
     Place::dense([1, 1, params.y.channels.div_ceil(16), 16 * point_steps(params.x.channels) * POINTS])
 }
@@ -122,12 +122,12 @@ impl Map {
         [n, (SIDE * row).min(height - SIDE), (SIDE * column).min(width - SIDE)]
     }
 
-    /// The tiles that have some of these lines, which are counted over all images.
+    /// The tiles that have some of the lines from one to another, which are counted over all images.
     #[inline(always)]
-    fn over(&self, lines: &Range<usize>) -> Range<usize> {
+    fn over(&self, [start, end]: [usize; 2]) -> Range<usize> {
         let ([height, _], [down, along]) = (self.extent, self.tiles);
         let row = |line: usize| line / height * down + line % height / SIDE;
-        if lines.is_empty() { 0..0 } else { row(lines.start) * along..(row(lines.end - 1) + 1) * along }
+        if start == end { 0..0 } else { row(start) * along..(row(end - 1) + 1) * along }
     }
 }
 

@@ -90,7 +90,7 @@ fn lanes<I: Isa, const ODD: usize>(
     for i in 0..6 {
         let row = transform::filter(isa, columns[i]);
         for j in 0..6 {
-            isa.store_i32(row[j], &mut y[(6 * i + j) * points], part);
+            isa.store_i32(row[j], &mut y[(6 * j + i) * points], part);
         }
     }
 }

@@ -91,7 +91,7 @@ impl Input<'_> {
         for i in 0..6 {
             let row = transform::input(isa, columns[i]);
             for j in 0..6 {
-                isa.store_first(row[j], &mut y[(6 * i + j) * steps(channels)..][..count]);
+                isa.store_first(row[j], &mut y[(6 * j + i) * steps(channels)..][..count]);
             }
         }
     }

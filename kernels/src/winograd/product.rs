@@ -3,11 +3,13 @@
 //! ```text
 //! for each part of a group's channels:
 //!     for each MR tiles:
-//!         for each of the 36 points: MR x NV sums over all pairs of input channels, in registers; to the stack
-//!         for each tile: its sums by columns, then row by row with the epilogue
+//!         for each of 6 columns of points:
+//!             for each of 6 rows: MR x NV sums over all pairs of input channels, in registers; to the stack
+//!             the column transformed: 4 of 6 rows remain
+//!         for each tile: its rows transformed one by one, and finished
 //! ```
 //!
-//! U of a group stays in the second cache, V of the tiles and their sums beside it: 36 KB of stack for tiles of 4x64.
+//! U of a group stays in the second cache, what remains of the sums in the first: 30 KB of stack for tiles of 4x64.
 
 use super::transform::{self, NINTH, SHIFT};
 use super::{Map, POINTS, ROWS, SIDE, point_steps, steps};
@@ -18,7 +20,6 @@ use crate::isa::Isa;
 use crate::pack::{Group, Weights};
 use crate::team::{Grid, Split};
 use core::mem;
-use core::ops::Range;
 
 /// The products and what follows. WIDTHS is the sum of its groups' different numbers of vectors.
 /// Kernel id: `winograd-{MR}x64c2-{isa}`.
@@ -40,10 +41,18 @@ pub struct Product<'a, const WIDTHS: usize, E: Epilogue> {
     pub y: &'a mut [E::Out],
 }
 
-/// Sums by point, tile and vector.
-type Sums<const MR: usize, const NV: usize> = [[[[i32; 16]; NV]; MR]; POINTS];
+/// Sums by tile and vector.
+type Sums<const MR: usize, const NV: usize> = [[[i32; 16]; NV]; MR];
 
-/// The channels of a group that an instruction set computes at once.
+/// What lies on the stack.
+struct Scratch<const MR: usize, const NV: usize> {
+    /// The column of points that is being computed.
+    column: [Sums<MR, NV>; 6],
+    /// All columns, of whose six rows four remain.
+    rows: [[Sums<MR, NV>; 6]; SIDE],
+}
+
+/// The channels of a group that an instruction set computes at once, and where.
 #[derive(Clone, Copy)]
 struct Part {
     group: Group,
@@ -51,6 +60,8 @@ struct Part {
     number: usize,
     first: usize,
     count: usize,
+    /// The first line of pixels, counted over all images, and the one after the last.
+    lines: [usize; 2],
 }
 
 impl Part {
@@ -85,12 +96,14 @@ impl<'a, const WIDTHS: usize, E: Epilogue> Split for Product<'a, WIDTHS, E> {
     fn part<I: Isa>(&self, isa: I, mut grid: Self::Y) {
         let (pixels, channels, width) = (grid.pixels(), grid.channels(), self.params.y.width);
         assert!(pixels.start.is_multiple_of(width) && pixels.end.is_multiple_of(width), "rows are cut");
-        let lines = pixels.start / width..pixels.end / width;
+        let lines = [pixels.start / width, pixels.end / width];
         for group in self.params.lanes().groups().filter(|group| channels.contains(&group.first)) {
+            let whole =
+                Part { group, number: 0, first: group.first, count: channels.end - group.first, lines };
             match group.vectors {
-                4 if WIDTHS & 4 != 0 => self.group::<I, 4>(isa, group, &lines, &mut grid),
-                2 if WIDTHS & 2 != 0 => self.group::<I, 2>(isa, group, &lines, &mut grid),
-                1 if WIDTHS & 1 != 0 => self.group::<I, 1>(isa, group, &lines, &mut grid),
+                4 if WIDTHS & 4 != 0 => self.group::<I, 4>(isa, whole, &mut grid),
+                2 if WIDTHS & 2 != 0 => self.group::<I, 2>(isa, whole, &mut grid),
+                1 if WIDTHS & 1 != 0 => self.group::<I, 1>(isa, whole, &mut grid),
                 _ => unreachable!("the widths have the groups"),
             }
         }
@@ -100,17 +113,11 @@ impl<'a, const WIDTHS: usize, E: Epilogue> Split for Product<'a, WIDTHS, E> {
 impl<const WIDTHS: usize, E: Epilogue> Product<'_, WIDTHS, E> {
     /// A group by as many tiles as registers have room for.
     #[inline(always)]
-    fn group<I: Isa, const NV: usize>(
-        &self,
-        isa: I,
-        group: Group,
-        lines: &Range<usize>,
-        grid: &mut Grid<'_, E::Out>,
-    ) {
+    fn group<I: Isa, const NV: usize>(&self, isa: I, whole: Part, grid: &mut Grid<'_, E::Out>) {
         match igemm::rows(ROWS, NV, I::ROWS) {
-            ROWS => self.parts::<I, ROWS, NV>(isa, group, lines, grid),
-            3 => self.parts::<I, 3, NV>(isa, group, lines, grid),
-            _ => self.parts::<I, 1, NV>(isa, group, lines, grid),
+            ROWS => self.parts::<I, ROWS, NV>(isa, whole, grid),
+            3 => self.parts::<I, 3, NV>(isa, whole, grid),
+            _ => self.parts::<I, 1, NV>(isa, whole, grid),
         }
     }
 
@@ -118,120 +125,91 @@ impl<const WIDTHS: usize, E: Epilogue> Product<'_, WIDTHS, E> {
     fn parts<I: Isa, const MR: usize, const NV: usize>(
         &self,
         isa: I,
-        group: Group,
-        lines: &Range<usize>,
+        whole: Part,
         grid: &mut Grid<'_, E::Out>,
     ) {
-        let channels = grid.channels().end;
         let map = Map::new(&self.params.y);
-        let tiles = map.over(lines);
+        let tiles = map.over(whole.lines);
         let last = self.params.y.batch * map.tiles[0] * map.tiles[1] - MR;
-        for number in 0..16 / I::LANES {
-            let first = group.first + number * NV * I::LANES;
-            if first >= channels {
-                break;
-            }
-            let part = Part { number, group, first, count: (channels - first).min(NV * I::LANES) };
-            let mut sums = [[[[0; 16]; NV]; MR]; POINTS];
+        let sums = [[[0; 16]; NV]; MR];
+        let mut scratch = Scratch { column: [sums; 6], rows: [[sums; 6]; SIDE] };
+        for number in (0..16 / I::LANES).take_while(|number| number * NV * I::LANES < whole.count) {
+            let before = number * NV * I::LANES;
+            let (first, count) = (whole.first + before, (whole.count - before).min(NV * I::LANES));
+            let part = Part { number, first, count, ..whole };
             for tile in tiles.clone().step_by(MR) {
                 // Tiles of other lines are computed and not written.
                 let tile = tile.min(last);
-                self.sums(isa, part, tile, &mut sums);
+                for j in 0..6 {
+                    for i in 0..6 {
+                        let sums = self.sums::<I, MR, NV>(isa, part, tile, 6 * j + i);
+                        store(isa, number, sums, &mut scratch.column[i]);
+                    }
+                    scratch.finish_column(isa, number, j);
+                }
                 for m in 0..MR {
-                    self.columns(isa, number, m, &mut sums);
-                    self.rows(isa, part, map.at(tile + m), lines, m, &sums, grid);
+                    self.rows(isa, part, map.at(tile + m), m, &scratch.rows, grid);
                 }
             }
         }
     }
 
-    /// The sums of MR tiles from `tile` on.
+    /// The sums of a point of MR tiles from `tile` on.
     #[inline(always)]
     fn sums<I: Isa, const MR: usize, const NV: usize>(
         &self,
         isa: I,
         part: Part,
         tile: usize,
-        sums: &mut Sums<MR, NV>,
-    ) {
+        point: usize,
+    ) -> [[I::I32; NV]; MR] {
         let (steps, pitch) = (steps(self.params.x.channels), point_steps(self.params.x.channels));
-        let all = POINTS * pitch * part.group.first / 16;
-        let filter = &self.filter.as_chunks::<16>().0[all..][..POINTS * pitch * NV];
-        for point in 0..POINTS {
-            let filter = &filter[point * pitch * NV..].as_chunks::<NV>().0[..steps];
-            let mut x: [&[i32]; MR] = [&[]; MR];
+        let first = pitch * (POINTS * part.group.first / 16 + point * NV);
+        let filter = &self.filter.as_chunks::<16>().0[first..].as_chunks::<NV>().0[..steps];
+        let mut x: [&[i32]; MR] = [&[]; MR];
+        for m in 0..MR {
+            x[m] = &self.x[((tile + m) * POINTS + point) * steps..][..steps];
+        }
+        let mut acc = [[isa.splat_i32(0); NV]; MR];
+        for k in 0..steps {
+            let mut held = [isa.splat_i32(0); MR];
             for m in 0..MR {
-                x[m] = &self.x[((tile + m) * POINTS + point) * steps..][..steps];
+                held[m] = isa.splat_i32(x[m][k]);
             }
-            let mut acc = [[isa.splat_i32(0); NV]; MR];
-            for k in 0..steps {
-                let mut held = [isa.splat_i32(0); MR];
+            for s in 0..NV {
+                let w = isa.load_i32(&filter[k][s], part.number);
                 for m in 0..MR {
-                    held[m] = isa.splat_i32(x[m][k]);
-                }
-                for s in 0..NV {
-                    let w = isa.load_i32(&filter[k][s], part.number);
-                    for m in 0..MR {
-                        acc[m][s] = isa.dot2(acc[m][s], held[m], w);
-                    }
-                }
-            }
-            for m in 0..MR {
-                for s in 0..NV {
-                    isa.store_i32(acc[m][s], &mut sums[point][m][s], part.number);
+                    acc[m][s] = isa.dot2(acc[m][s], held[m], w);
                 }
             }
         }
+        acc
     }
 
-    /// A tile's sums along columns, in place: of six rows four remain.
+    /// A tile's outputs, row by row, of the rows that are in the part's lines.
     #[inline(always)]
-    fn columns<I: Isa, const MR: usize, const NV: usize>(
-        &self,
-        isa: I,
-        number: usize,
-        m: usize,
-        sums: &mut Sums<MR, NV>,
-    ) {
-        for s in 0..NV {
-            for j in 0..6 {
-                let mut column = [isa.splat_i32(0); 6];
-                for i in 0..6 {
-                    column[i] = isa.load_i32(&sums[6 * i + j][m][s], number);
-                }
-                let column = transform::output(isa, column);
-                for i in 0..SIDE {
-                    isa.store_i32(column[i], &mut sums[6 * i + j][m][s], number);
-                }
-            }
-        }
-    }
-
-    /// A tile's outputs, row by row, of the rows that are in `lines`.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
     fn rows<I: Isa, const MR: usize, const NV: usize>(
         &self,
         isa: I,
         part: Part,
         [n, oy, ox]: [usize; 3],
-        lines: &Range<usize>,
         m: usize,
-        sums: &Sums<MR, NV>,
+        rows: &[[Sums<MR, NV>; 6]; SIDE],
         grid: &mut Grid<'_, E::Out>,
     ) {
         let (start, [scale, bias]) = part.per_channel::<I, NV>(isa, self.weights);
         let [image, row, _] = grid.steps();
         let at_summand = self.params.epilogue.summand();
         for i in 0..SIDE {
-            if !lines.contains(&(n * self.params.y.height + oy + i)) {
+            let line = n * self.params.y.height + oy + i;
+            if line < part.lines[0] || line >= part.lines[1] {
                 continue;
             }
             let mut acc = [[isa.splat_i32(0); NV]; SIDE];
             for s in 0..NV {
                 let mut line = [isa.splat_i32(0); 6];
                 for j in 0..6 {
-                    line[j] = isa.load_i32(&sums[6 * i + j][m][s], part.number);
+                    line[j] = isa.load_i32(&rows[i][j][m][s], part.number);
                 }
                 let line = transform::output(isa, line);
                 for j in 0..SIDE {
@@ -247,6 +225,39 @@ impl<const WIDTHS: usize, E: Epilogue> Product<'_, WIDTHS, E> {
                 };
                 let y = grid.at(n * image + (oy + i) * row + ox + j, part.first, part.count);
                 self.params.epilogue.finish::<I, NV>(isa, acc[j], scale, bias, summand, y);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn store<I: Isa, const MR: usize, const NV: usize>(
+    isa: I,
+    number: usize,
+    sums: [[I::I32; NV]; MR],
+    to: &mut Sums<MR, NV>,
+) {
+    for m in 0..MR {
+        for s in 0..NV {
+            isa.store_i32(sums[m][s], &mut to[m][s], number);
+        }
+    }
+}
+
+impl<const MR: usize, const NV: usize> Scratch<MR, NV> {
+    /// Transforms the column, which is column j.
+    #[inline(always)]
+    fn finish_column<I: Isa>(&mut self, isa: I, number: usize, j: usize) {
+        for m in 0..MR {
+            for s in 0..NV {
+                let mut column = [isa.splat_i32(0); 6];
+                for i in 0..6 {
+                    column[i] = isa.load_i32(&self.column[i][m][s], number);
+                }
+                let column = transform::output(isa, column);
+                for i in 0..SIDE {
+                    isa.store_i32(column[i], &mut self.rows[i][j][m][s], number);
+                }
             }
         }
     }
