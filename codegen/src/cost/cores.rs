@@ -1,5 +1,7 @@
 //! The cost model's numbers: fitted by least squares of relative errors to profiles of the zoo's ResNet-50, ResNet-101,
-//! Inception v3 and MobileNets on one core of an AMD EPYC of family 26 (Zen 5) at 4 GHz, cycles everywhere.
+//! Inception v3 and MobileNets on one core of an AMD EPYC of family 26 (Zen 5) at 4 GHz, cycles everywhere. Those of Winograd alone
+//! (`dot2`, `forward`, `spill`, `inverse`) come from one of family 25 (Zen 4), whose cycles do half the work of a dot product and
+//! count half.
 //!
 //! Another processor has others. What the model is for, the choice of a tile, depends on their ratios only; where that is
 //! not good enough, measurements take its place.
