@@ -21,6 +21,17 @@ pub(super) const NINTH: i32 = 0x38e3_8e39;
 /// Six inputs, by pairs of 16 bits.
 #[inline(always)]
 pub(super) fn input<I: Isa>(isa: I, d: [I::I32; 6]) -> [I::I32; 6] {
+    if I::REGISTERS == 1 { out_of_line(|| input_lanes(isa, d)) } else { input_lanes(isa, d) }
+}
+
+/// Without vectors a transform is hundreds of instructions: one copy of it is enough.
+#[inline(never)]
+fn out_of_line<T>(transform: impl FnOnce() -> T) -> T {
+    transform()
+}
+
+#[inline(always)]
+fn input_lanes<I: Isa>(isa: I, d: [I::I32; 6]) -> [I::I32; 6] {
     let (add, sub) = (|a, b| isa.add_pairs(a, b), |a, b| isa.sub_pairs(a, b));
     let four = |x| isa.add_pairs(isa.add_pairs(x, x), isa.add_pairs(x, x));
     let (a, b) = (sub(d[4], four(d[2])), sub(d[3], four(d[1])));
@@ -32,6 +43,11 @@ pub(super) fn input<I: Isa>(isa: I, d: [I::I32; 6]) -> [I::I32; 6] {
 /// Three weights, by pairs of 16 bits.
 #[inline(always)]
 pub(super) fn filter<I: Isa>(isa: I, g: [I::I32; 3]) -> [I::I32; 6] {
+    if I::REGISTERS == 1 { out_of_line(|| filter_lanes(isa, g)) } else { filter_lanes(isa, g) }
+}
+
+#[inline(always)]
+fn filter_lanes<I: Isa>(isa: I, g: [I::I32; 3]) -> [I::I32; 6] {
     let (add, sub) = (|a, b| isa.add_pairs(a, b), |a, b| isa.sub_pairs(a, b));
     let two = |x| isa.add_pairs(x, x);
     let six = |x| isa.add_pairs(two(x), two(two(x)));
